@@ -1,0 +1,244 @@
+"""Every error this service raises, in one tree; each leaf has a permanent code.
+
+    NftsvcError
+    ├── Refused                     the request is at fault; nothing was stored
+    │   ├── InvalidField            one field is wrong: its path, its reason
+    │   ├── InvalidJson             not JSON, or JSON that two readers would read differently
+    │   ├── InvalidMedia            the bytes contradict the declared media type
+    │   ├── TooLarge                a file or a body over its limit
+    │   ├── TooSlow                 a body that does not end in time
+    │   ├── InvalidLink             a verification link that says nothing readable
+    │   ├── InvalidCid              text or bytes that are no CID we read
+    │   ├── IdempotencyKeyReused    the same key with another body
+    │   ├── IdempotencyKeyBusy      the same key is being answered right now
+    │   ├── Unauthorized            no token, or one that is not known
+    │   └── NotFound                nothing here has that name
+    ├── Unavailable                 could not ask; the answer is not known; ask again later
+    │   ├── ChainUnavailable
+    │   ├── ContentUnavailable
+    │   ├── LedgerUnavailable
+    │   └── DiskFull
+    ├── Contradiction               somebody answered, and the answer is false
+    │   ├── ContentMissing          the store says that it does not have the content
+    │   ├── ContentCorrupt          the store gave other bytes than were asked for
+    │   ├── WrongChain              the RPC endpoint speaks for another chain
+    │   ├── WrongContract           no code, or other code, at a recorded address
+    │   ├── ChainRewritten          a reorg deeper than finality
+    │   └── TransactionRefused      the chain would revert, or did
+    └── Misconfigured               the service cannot start like this
+
+Codes are permanent: a code is never renamed, reused or given to another cause.
+"Invalid" is a result and "could not ask" is an error; no class means both.
+"""
+
+from typing import ClassVar
+
+
+class NftsvcError(Exception):
+    """Root of the tree. `code` is permanent; attributes carry the facts, `str()` the sentence."""
+
+    code: ClassVar[str] = "internal"
+
+
+class Refused(NftsvcError):
+    """The request is at fault. Nothing was stored."""
+
+    code = "refused"
+
+
+class InvalidField(Refused):
+    """A field is wrong.
+
+    `path` is an RFC 9535 normalized path without the leading `$`, e.g. `goods[0].hsCode`.
+    `reason` is a permanent machine word, e.g. `unknown-hs-code`.
+    """
+
+    code = "invalid-field"
+
+    def __init__(self, path: str, *, reason: str, detail: str) -> None:
+        super().__init__(f"{path}: {detail}")
+        self.path = path
+        self.reason = reason
+        self.detail = detail
+
+
+class InvalidJson(Refused):
+    """Bytes that are not JSON, or JSON that two readers would read differently (RFC 8785, I-JSON)."""
+
+    code = "invalid-json"
+
+    def __init__(self, detail: str, *, path: str = "") -> None:
+        super().__init__(detail)
+        self.path = path
+        self.detail = detail
+
+
+class InvalidMedia(Refused):
+    """The bytes of a file contradict the media type they were sent under."""
+
+    code = "invalid-media"
+
+    def __init__(self, detail: str, *, declared: str, path: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.declared = declared
+        self.path = path
+
+
+class TooLarge(Refused):
+    """A file, a field or a whole body is over its limit, in bytes."""
+
+    code = "too-large"
+
+    def __init__(self, path: str, *, limit: int) -> None:
+        super().__init__(f"{path}: over the limit of {limit} bytes")
+        self.path = path
+        self.limit = limit
+
+
+class TooSlow(Refused):
+    """A body did not end within `limit` seconds."""
+
+    code = "too-slow"
+
+    def __init__(self, *, limit: float) -> None:
+        super().__init__(f"the body did not end within {limit:g} seconds")
+        self.limit = limit
+
+
+class InvalidLink(Refused):
+    """A verification link that cannot be read."""
+
+    code = "invalid-link"
+
+
+class InvalidCid(Refused):
+    """Text or bytes that are not a CID this service reads (v0, or v1 with sha2-256)."""
+
+    code = "invalid-cid"
+
+
+class IdempotencyKeyReused(Refused):
+    """The key was used before, with another body."""
+
+    code = "idempotency-key-reused"
+
+
+class IdempotencyKeyBusy(Refused):
+    """The first request with this key is still being answered. `retry_after` in seconds."""
+
+    code = "idempotency-key-busy"
+
+    def __init__(self, *, retry_after: int = 1) -> None:
+        super().__init__("a request with this Idempotency-Key is being answered")
+        self.retry_after = retry_after
+
+
+class Unauthorized(Refused):
+    """No API token, or one that is not known."""
+
+    code = "unauthorized"
+
+
+class NotFound(Refused):
+    """Nothing here has that name. It may exist elsewhere, or later."""
+
+    code = "not-found"
+
+
+class Unavailable(NftsvcError):
+    """Could not ask, so the answer is not known. `retry_after` in seconds."""
+
+    code = "unavailable"
+
+    def __init__(self, detail: str, *, retry_after: int = 5) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class ChainUnavailable(Unavailable):
+    """No RPC endpoint answered, or not in time."""
+
+    code = "chain-unavailable"
+
+
+class ContentUnavailable(Unavailable):
+    """The content store did not answer, or not in time."""
+
+    code = "content-unavailable"
+
+
+class LedgerUnavailable(Unavailable):
+    """The database did not answer."""
+
+    code = "ledger-unavailable"
+
+
+class DiskFull(Unavailable):
+    """No room for the bytes that were sent. Nothing half-written is visible."""
+
+    code = "disk-full"
+
+
+class Contradiction(NftsvcError):
+    """Somebody answered, and the answer is false or excludes what we hold."""
+
+    code = "contradiction"
+
+
+class ContentMissing(Contradiction):
+    """The store answered that it does not have the content."""
+
+    code = "content-missing"
+
+    def __init__(self, cid: str, *, store: str) -> None:
+        super().__init__(f"{store} does not have {cid}")
+        self.cid = cid
+        self.store = store
+
+
+class ContentCorrupt(Contradiction):
+    """The store gave other bytes, or another CID, than the content has."""
+
+    code = "content-corrupt"
+
+    def __init__(self, cid: str, *, store: str, detail: str) -> None:
+        super().__init__(f"{store} answered for {cid} with {detail}")
+        self.cid = cid
+        self.store = store
+        self.detail = detail
+
+
+class WrongChain(Contradiction):
+    """The RPC endpoint speaks for another chain than the deployment record names."""
+
+    code = "wrong-chain"
+
+
+class WrongContract(Contradiction):
+    """There is no code, or other code, at an address of the deployment record."""
+
+    code = "wrong-contract"
+
+
+class ChainRewritten(Contradiction):
+    """A reorg went deeper than finality. An alarm; never papered over."""
+
+    code = "chain-rewritten"
+
+
+class TransactionRefused(Contradiction):
+    """The chain would revert the transaction, or did. `reason` is the contract's error name."""
+
+    code = "transaction-refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the chain refuses the transaction: {reason}")
+        self.reason = reason
+
+
+class Misconfigured(NftsvcError):
+    """The service cannot start with these settings."""
+
+    code = "misconfigured"
