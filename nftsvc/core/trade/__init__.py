@@ -1,0 +1,1 @@
+"""The trade's own vocabulary: codes, parties, deals, products."""
