@@ -53,7 +53,7 @@ class Fields:
         self._taken.add(name)
         return self.text(name, longest=longest, lines=lines) if self.has(name) else None
 
-    def code[T](self, name: str, known: Callable[[str], T | None], *, reason: str) -> T:
+    def code(self, name: str, known: Callable[[str], str | None], *, reason: str) -> str:
         """A code that `known` resolves; refused with `reason` where it gives None."""
         text = self.text(name, longest=40)
         value = known(text)
