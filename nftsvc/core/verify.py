@@ -83,12 +83,12 @@ class Check(StrEnum):
 
     CHAIN_ANSWERS = "chain-answers"
     CHAIN_AGREEMENT = "chain-agreement"
-    TOKEN_EXISTS = "token-exists"  # noqa: S105
+    TOKEN_EXISTS = "token-exists"
     ISSUER_TRUSTED = "issuer-trusted"
     MANIFEST_INTACT = "manifest-intact"
     DOCUMENT_MATCHES = "document-matches"
-    TOKEN_ACTIVE = "token-active"  # noqa: S105
-    TOKEN_FINAL = "token-final"  # noqa: S105
+    TOKEN_ACTIVE = "token-active"
+    TOKEN_FINAL = "token-final"
 
     @property
     def number(self) -> int:
@@ -219,7 +219,7 @@ def verify(facts: Facts) -> VerificationReport:
 
     trusted, issuer = _issuer_trusted(facts, record, latest)
     intact, manifests, stopped = _manifest_intact(facts, record)
-    matches, name, version = _document_matches(facts, manifests, stopped)
+    matches, name, version = _document_matches(facts, intact.result, manifests, stopped)
     checks += [trusted, intact, matches, _token_active([record, *latest])]
     checks.append(
         CheckResult(Check.TOKEN_FINAL, Result.VALID, "final")
@@ -325,7 +325,7 @@ def _contradiction(
 
 
 def _document_matches(  # check 6
-    facts: Facts, manifests: list[Manifest], stopped: str | None
+    facts: Facts, intact: Result, manifests: list[Manifest], stopped: str | None
 ) -> tuple[CheckResult, str | None, int | None]:
     def ended(
         result: Result, code: str, name: str | None = None, version: int | None = None
@@ -334,6 +334,8 @@ def _document_matches(  # check 6
 
     if facts.document is None:
         return ended(Result.SKIPPED, "no-file")
+    if intact is Result.INVALID:
+        return ended(Result.SKIPPED, _SILENT)
     if not manifests:
         return ended(Result.ERROR, _SILENT)
     salts = {Digest(hashlib.sha256(salt).digest()): salt for salt in facts.salts}
