@@ -162,8 +162,8 @@ def of_own_bytes(data: bytes, **changed: Any) -> dict[str, Any]:
     return facts(data, **changed)
 
 
-SILENT = {"endpoint": "two", "error": "chain-unavailable"}
-GONE = {"manifests": [], "manifestError": "content-unavailable"}
+SILENT: dict[str, Any] = {"endpoint": "two", "error": "chain-unavailable"}
+GONE: dict[str, Any] = {"manifests": [], "manifestError": "content-unavailable"}
 
 CASES: list[tuple[str, dict[str, Any], str, dict[str, str]]] = [
     ("the contract itself", facts(), "AUTHENTIC", {"document-matches": "matches"}),
