@@ -15,13 +15,11 @@ from nftsvc.core.errors import InvalidField
 
 
 def test_digest__rfc_9901_section_4_2_3_vector__agrees() -> None:
-    encoded = "WyI2cU1RdlJMNWhhaiIsICJmYW1pbHlfbmFtZSIsICJNw7ZiaXVzIl0"  # RFC 9901, 4.2.1
     disclosure = Disclosure.parse(
         "WyJfMjZiYzRMVC1hYzZxMktJNmNCVzVlcyIsICJmYW1pbHlfbmFtZSIsICJNw7ZiaXVzIl0"
     )
     assert (disclosure.name, disclosure.value) == ("family_name", "Möbius")
     assert disclosure.digest == "X9yH0Ajrdm1Oij4tWso9UzzKJvPoDxwmuEcO3XAdRC0"
-    assert Disclosure.parse(encoded).digest != disclosure.digest
 
 
 def test_disclose__same_value_twice__gives_digests_that_cannot_be_compared() -> None:
