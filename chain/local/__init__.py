@@ -1,0 +1,1 @@
+"""The local chain: how it starts, whose accounts it has."""
