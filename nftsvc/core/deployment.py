@@ -55,9 +55,7 @@ class Deployment:
             chain_id=ChainId(fields.integer("chainId", least=1, most=canonical.MAX_INTEGER)),
             genesis_hash=BlockHash(fields.text("genesisHash")),
             issuer=parse_address(fields.text("issuer"), path="issuer"),
-            contracts={
-                kind: _contract(contracts.object(kind.contract_name)) for kind in AssetKind
-            },
+            contracts={kind: _contract(contracts.object(kind.contract_name)) for kind in AssetKind},
             solc_version=fields.text("solcVersion"),
         )
         contracts.end()

@@ -1,0 +1,1 @@
+"""What `scripts/compile` wrote: abi and bytecode of each contract."""
