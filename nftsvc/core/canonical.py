@@ -5,6 +5,7 @@ integers beyond 2^53 - 1, lone surrogates, nesting beyond 32 levels, bytes that 
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
@@ -16,6 +17,7 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
 
 MAX_DEPTH: Final = 32
 MAX_INTEGER: Final = 2**53 - 1
+_NESTING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 
 
 class _Fraction:
@@ -33,6 +35,7 @@ def parse(data: bytes, *, root: str = "") -> Json:
     `root` is put in front of the paths in errors. Raises `InvalidJson` where the text is at
     fault and `InvalidField` where one value is.
     """
+    _refuse_depth(data, path=root)
     try:
         value: Any = json.loads(
             data.decode("utf-8"),
@@ -42,11 +45,9 @@ def parse(data: bytes, *, root: str = "") -> Json:
         )
     except UnicodeDecodeError as error:
         raise InvalidJson("not UTF-8", path=root) from error
-    except RecursionError as error:
-        raise InvalidJson(f"nested deeper than {MAX_DEPTH} levels", path=root) from error
     except ValueError as error:
         raise InvalidJson(f"not JSON: {error}", path=root) from error
-    _refuse_ambiguity(value, path=root, depth=0)
+    _refuse_ambiguity(value, path=root)
     checked: Json = value
     return checked
 
@@ -80,9 +81,20 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Duplicate:
     return seen
 
 
-def _refuse_ambiguity(value: object, *, path: str, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise InvalidJson(f"nested deeper than {MAX_DEPTH} levels", path=path)
+def _refuse_depth(data: bytes, *, path: str) -> None:
+    # Before json.loads sees it: where the recursion limit was raised by anything else in the
+    # process, its C scanner overflows the stack, and 100 KB of brackets end the service.
+    depth = 0
+    for token in _NESTING.finditer(data):
+        if token[0] in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise InvalidJson(f"nested deeper than {MAX_DEPTH} levels", path=path)
+        elif token[0] in b"]}":
+            depth -= 1
+
+
+def _refuse_ambiguity(value: object, *, path: str) -> None:
     match value:
         case _Duplicate():
             raise InvalidField(
@@ -102,7 +114,7 @@ def _refuse_ambiguity(value: object, *, path: str, depth: int) -> None:
             for key, child in _children(value):
                 if isinstance(key, str):
                     _refuse_surrogates(key, path=path)
-                _refuse_ambiguity(child, path=join(path, key), depth=depth + 1)
+                _refuse_ambiguity(child, path=join(path, key))
         case _:
             pass
 

@@ -63,7 +63,7 @@ class InvalidField(Refused):
 
 
 class InvalidJson(Refused):
-    """Bytes that are not JSON, or JSON that two readers would read differently (RFC 8785, I-JSON)."""
+    """Bytes that are not JSON, or that two readers would read differently (RFC 8785, I-JSON)."""
 
     code = "invalid-json"
 

@@ -13,7 +13,7 @@ JSON_VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-canonical.MAX_INTEGER, canonical.MAX_INTEGER)
-    | st.text(st.characters(exclude_categories=("Cs",))),
+    | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("äz\U0001f600a"), inner),
     max_leaves=20,
 )
@@ -28,7 +28,7 @@ def test_dump__any_value__reads_back_and_is_canonical(value: canonical.Json) -> 
 
 def test_dump__rfc_8785_example_order__sorts_by_utf16_code_units() -> None:
     names = ["\u20ac", "\r", "\ufb33", "1", "\U0001f600", "\x80", "\u00f6"]
-    keys = list(json.loads(canonical.dump({name: 1 for name in names})))
+    keys = list(json.loads(canonical.dump(dict.fromkeys(names, 1))))
     assert keys == ["\r", "1", "\x80", "\u00f6", "\u20ac", "\U0001f600", "\ufb33"]
 
 
@@ -53,7 +53,16 @@ def test_parse__ambiguous_value__is_refused_with_its_path(
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"{", b"{} {}", b"\xff", b"\xef\xbb\xbf{}", b"[" * 100_000, b"[" * 40 + b"]" * 40],
+    [
+        b"",
+        b"{",
+        b"{} {}",
+        b"\xff",
+        b"\xef\xbb\xbf{}",
+        b"[" * 10_000_000,
+        b"[" * 33 + b"]" * 33,
+        b'"\\',
+    ],
 )
 def test_parse__not_json__is_refused(text: bytes) -> None:
     with pytest.raises(InvalidJson):
@@ -63,3 +72,12 @@ def test_parse__not_json__is_refused(text: bytes) -> None:
 @pytest.mark.parametrize("text", [b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1}\n', b'"\\u0041"'])
 def test_is_canonical__same_value_other_bytes__is_false(text: bytes) -> None:
     assert not canonical.is_canonical(text)
+
+
+def test_parse__brackets_inside_text__do_not_count_as_nesting() -> None:
+    text = "[{" * 100 + '\\"'
+    assert canonical.parse(json.dumps([text]).encode()) == [text]
+
+
+def test_parse__as_deep_as_allowed__reads() -> None:
+    assert canonical.is_canonical(b"[" * canonical.MAX_DEPTH + b"]" * canonical.MAX_DEPTH)

@@ -35,9 +35,7 @@ def test_verify__any_report__carries_every_check_once_in_order() -> None:
         assert [check.check for check in report.checks] == list(Check)
 
 
-@pytest.mark.parametrize(
-    "lost", list(itertools.product((False, True), repeat=3)), ids=lambda lost: str(lost)
-)
+@pytest.mark.parametrize("lost", list(itertools.product((False, True), repeat=3)), ids=str)
 def test_verify__anything_out_of_reach__is_never_called_fake(lost: tuple[bool, bool, bool]) -> None:
     """Whatever could not be asked for a genuine file, the answer is not a bad one."""
     no_chain, no_manifest, no_salts = lost

@@ -1,0 +1,240 @@
+"""The command line: `nftsvc`.
+
+Exit codes: 0 done (for `verify`: authentic); 1 refused (for `verify`: not authentic);
+2 could not ask, ask again later; 64 the command was used wrongly; 70 a fault of ours.
+"""
+
+import asyncio
+import json
+import mimetypes
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+from nftsvc import terminal
+from nftsvc.adapters.service_client import ServiceClient, ServiceRefused
+from nftsvc.core.errors import NftsvcError, Refused, Unavailable
+
+DONE, REFUSED, COULD_NOT_ASK, USAGE, INTERNAL = 0, 1, 2, 64, 70
+_MEDIA_TYPES: Final = {".glb": "model/gltf-binary", ".webp": "image/webp"}
+
+app = typer.Typer(
+    name="nftsvc",
+    help="Anchor export contracts and product content as tokens, and verify them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+issue_app = typer.Typer(help="Issue a token for a deal or for product content.")
+app.add_typer(issue_app, name="issue")
+
+out = Console()
+err = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Service = Annotated[
+    str,
+    typer.Option("--service", envvar="NFTSVC_URL", help="Address of the service you trust."),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file", envvar="NFTSVC_API_TOKEN_FILE", help="File that holds the API token."
+    ),
+]
+DEFAULT_SERVICE: Final = "http://127.0.0.1:8000"
+
+
+@app.command()
+def cid(
+    path: Annotated[str, typer.Argument(metavar="FILE", help="A file, or - for standard input.")],
+    v0: Annotated[bool, typer.Option("--v0", help="The old form: Qm..., dag-pb leaves.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the CID that IPFS (Kubo) would give a file, without storing it."""
+    from nftsvc.core.unixfs import cid_of_stream
+
+    version = 0 if v0 else 1
+    if path == "-":
+        found = cid_of_stream(sys.stdin.buffer, version=version)
+    else:
+        file = _file(path)
+        with file.open("rb") as stream, _hashing(file) as progress:
+            task = progress.add_task(file.name, total=file.stat().st_size)
+            found = cid_of_stream(
+                stream,
+                version=version,
+                on_progress=lambda done: progress.update(task, completed=done),
+            )
+    typer.echo(json.dumps({"cid": str(found)}) if as_json else str(found))
+
+
+@issue_app.command("deal")
+def issue_deal(
+    deal: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The deal as JSON.")],
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it until it is final.")] = False,
+    key: Annotated[
+        str | None,
+        typer.Option("--idempotency-key", help="Makes repeating this very command safe."),
+    ] = None,
+    service: Service = DEFAULT_SERVICE,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Issue the token of a closed deal: its terms as JSON, its documents as files."""
+    _run(
+        _issue(
+            "deals",
+            deal.read_bytes(),
+            [(file, _media_type(file)) for file in files],
+            wait=wait,
+            key=key,
+            service=service,
+            token=_secret(token_file),
+            as_json=as_json,
+        )
+    )
+
+
+@issue_app.command("content")
+def issue_content(
+    content: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="As JSON.")],
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it until it is final.")] = False,
+    key: Annotated[
+        str | None,
+        typer.Option("--idempotency-key", help="Makes repeating this very command safe."),
+    ] = None,
+    service: Service = DEFAULT_SERVICE,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Issue the token of a product's content: 3D model, pictures, catalogue."""
+    _run(
+        _issue(
+            "contents",
+            content.read_bytes(),
+            [(file, _media_type(file)) for file in files],
+            wait=wait,
+            key=key,
+            service=service,
+            token=_secret(token_file),
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
+def history(
+    token: Annotated[str, typer.Argument(help="0x and 64 hex digits, decimal, or CAIP-19.")],
+    service: Service = DEFAULT_SERVICE,
+    as_json: AsJson = False,
+) -> None:
+    """Show everything that happened to one asset, as the chain tells it."""
+    _run(_history(token, service, as_json))
+
+
+async def _history(token: str, service: str, as_json: bool) -> None:
+    async with ServiceClient(service) as client:
+        asset = await client.get(f"/v1/assets/{token}")
+        records = await client.history(token)
+    if as_json:
+        typer.echo(json.dumps({"asset": asset, "records": records}, ensure_ascii=False))
+    else:
+        terminal.show_history(out, asset, records)
+
+
+async def _issue(
+    what: str,
+    request: bytes,
+    documents: list[tuple[Path, str]],
+    *,
+    wait: bool,
+    key: str | None,
+    service: str,
+    token: str,
+    as_json: bool,
+) -> None:
+    async with ServiceClient(service, token=token) as client:
+        issuance = await client.issue(what, request, documents, idempotency_key=key)
+        if wait:
+            shown: set[str] = set()
+            async for step in client.follow(issuance["id"]):
+                issuance = step
+                if not as_json:
+                    terminal.show_progress(out, step, shown=shown)
+    if as_json:
+        typer.echo(json.dumps(issuance, ensure_ascii=False))
+    else:
+        terminal.show_issuance(out, issuance)
+    if issuance["status"] == "failed":
+        raise typer.Exit(REFUSED)
+
+
+def _hashing(file: Path) -> Progress:
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    big_enough_to_watch = file.stat().st_size > 32 * 1024 * 1024
+    return Progress(*columns, console=err, transient=True, disable=not big_enough_to_watch)
+
+
+def _file(path: str) -> Path:
+    file = Path(path)
+    if not file.is_file():
+        raise typer.BadParameter(f"{path} is not a file")
+    return file
+
+
+def _media_type(file: Path) -> str:
+    suffix = file.suffix.lower()
+    guess = _MEDIA_TYPES.get(suffix) or mimetypes.types_map.get(suffix)
+    if guess is None:
+        raise typer.BadParameter(f"cannot tell the media type of {file.name} from its ending")
+    return guess
+
+
+def _secret(path: Path | None) -> str:
+    if path is None:
+        raise typer.BadParameter("issuing needs --token-file (or NFTSVC_API_TOKEN_FILE)")
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise typer.BadParameter(f"cannot read the token file: {error.strerror}") from error
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(work)
+
+
+def _end(code: int, message: str, *, error_code: str) -> NoReturn:
+    if "--json" in sys.argv:
+        typer.echo(json.dumps({"error": {"code": error_code, "detail": message}}))
+    else:
+        err.print(f"nftsvc: {message} ({error_code})", style="red", highlight=False, markup=False)
+    raise SystemExit(code)
+
+
+def main() -> NoReturn:
+    """Entry point: every error becomes one line and its exit code."""
+    try:
+        sys.exit(app(standalone_mode=False) or DONE)
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except typer.TyperException as misuse:
+        _end(USAGE, misuse.format_message(), error_code="usage")
+    except ServiceRefused as error:
+        _end(REFUSED, str(error), error_code=error.problem_code)
+    except Unavailable as error:
+        _end(COULD_NOT_ASK, str(error), error_code=error.code)
+    except Refused as error:
+        _end(USAGE, str(error), error_code=error.code)
+    except NftsvcError as error:
+        _end(INTERNAL, str(error), error_code=error.code)

@@ -1,0 +1,111 @@
+"""What the command line shows: verdicts, issuances and histories, for people to read."""
+
+import sys
+from datetime import datetime
+from typing import Any, Final
+
+import segno
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_VERDICTS: Final = {
+    "AUTHENTIC": ("✔", "bold green", "This file is exactly what was anchored, and it is in force."),
+    "SUPERSEDED": ("↻", "bold yellow", "Genuine, but an amended version has taken its place."),
+    "SUSPENDED": ("‖", "bold yellow", "Genuine, but suspended for now."),
+    "REVOKED": ("⊘", "bold red", "It was anchored, and it has been revoked."),
+    "PENDING": ("…", "bold cyan", "Anchored a moment ago; the chain has not made it final yet."),
+    "MISMATCH": ("✘", "bold red", "This is not the file that was anchored."),
+    "UNKNOWN": ("?", "bold yellow", "No such token is known on the chain."),
+    "UNTRUSTED_ISSUER": ("!", "bold red", "Nobody on your trust list issued it."),
+    "UNVERIFIABLE": ("○", "bold blue", "Could not be checked. That says nothing about the file."),
+}
+_RESULTS: Final = {"valid": "✔", "invalid": "✘", "error": "○", "skipped": "·"}
+_RECORDS: Final = {
+    "issued": "Issued",
+    "amended": "Amended",
+    "status-changed": "Status changed",
+    "holder-changed": "Holder changed",
+}
+
+
+def show_verdict(console: Console, report: dict[str, Any]) -> None:
+    """The verdict first, then what was checked."""
+    icon, style, sentence = _VERDICTS[report["verdict"]]
+    console.print(Text.assemble((f"{icon} {report['verdict']}", style), "  ", sentence))
+    for name in ("document", "issuer"):
+        if report.get(name):
+            console.print(f"  {name}: {report[name]}", highlight=False, markup=False)
+    for check in report["checks"]:
+        mark = _RESULTS[check["result"]]
+        line = f"  {mark} {check['number']} {check['name']}: {check['code']}"
+        console.print(line, highlight=False, markup=False)
+
+
+def show_progress(console: Console, issuance: dict[str, Any], *, shown: set[str]) -> None:
+    """The status changes that have come since the last call; `shown` remembers them."""
+    for position, event in enumerate(issuance["events"]):
+        mark = f"{position}:{event['status']}"
+        if mark not in shown:
+            shown.add(mark)
+            line = f"  {local_time(event['at'])}  {event['status']:<10} {event['cause']}"
+            console.print(line, highlight=False, markup=False)
+
+
+def show_issuance(console: Console, issuance: dict[str, Any]) -> None:
+    """Where the issuance stands, and the links that come of it."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("issuance", issuance["id"])
+    table.add_row("status", issuance["status"])
+    table.add_row("asset", issuance["asset"])
+    table.add_row("manifest", issuance["manifestCid"])
+    if issuance.get("error"):
+        table.add_row("error", f"{issuance['error']['code']}: {issuance['error']['detail']}")
+    for name, link in (issuance.get("links") or {}).items():
+        table.add_row(name, link)
+    console.print(table, highlight=False, markup=False, soft_wrap=True)
+
+
+def show_history(console: Console, asset: dict[str, Any], records: list[dict[str, Any]]) -> None:
+    """An asset and its records, oldest first."""
+    title = (asset.get("manifest") or {}).get("name", asset["asset"])
+    console.print(Text(f"{title}  ({asset['status']}, version {asset['version']})", "bold"))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("when", "what", "who", "block", "transaction", "finality"):
+        table.add_column(heading)
+    for record in records:
+        table.add_row(
+            local_time(record["at"]),
+            _what(record),
+            shorten(record.get("actor") or record.get("from") or ""),
+            str(record["block"]["number"]),
+            shorten(record["transaction"]),
+            record["finality"],
+        )
+    console.print(table, highlight=False)
+
+
+def show_qr(link: str) -> None:
+    """The link as a QR code made of half blocks; quiet zone included."""
+    segno.make(link, error="m", micro=False).terminal(out=sys.stdout, compact=True, border=2)
+
+
+def shorten(text: str) -> str:
+    """A hash or address with its middle left out."""
+    return text if len(text) <= 14 else f"{text[:8]}…{text[-4:]}"
+
+
+def local_time(text: str) -> str:
+    """An ISO 8601 time in the reader's zone, with the zone named."""
+    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def _what(record: dict[str, Any]) -> str:
+    what = _RECORDS[record["kind"]]
+    if record["kind"] == "status-changed":
+        return f"{what}: {record['status']}"
+    if record["kind"] == "amended":
+        return f"{what}: version {record['version']}"
+    if record["kind"] in ("issued", "holder-changed") and record.get("to"):
+        return f"{what} to {shorten(record['to'])}"
+    return what
