@@ -18,6 +18,7 @@ INCOTERMS_2020: Final = frozenset(
     ["EXW", "FCA", "CPT", "CIP", "DAP", "DPU", "DDP", "FAS", "FOB", "CFR", "CIF"]
 )
 _HS: Final = re.compile(r"[0-9]{4}\.?[0-9]{2}(\.?[0-9]{2}(\.?[0-9]{2})?)?")
+_BRN_WEIGHTS: Final = (1, 3, 7, 1, 3, 7, 1, 3, 5)
 _UNIT: Final = re.compile(r"[A-Z0-9]{2,3}")
 
 
@@ -58,11 +59,17 @@ def lei(text: str) -> str | None:
 
 
 def business_registration_number(text: str) -> str | None:
-    """A Korean business registration number with a valid check digit, as ten digits."""
+    """A Korean business registration number with a valid check digit, as ten digits.
+
+    stdnum knows the form only; the check digit follows the National Tax Service's rule.
+    """
     try:
-        return str(stdnum_brn.validate(text))
+        digits = [int(digit) for digit in stdnum_brn.validate(text)]
     except stdnum_exceptions.ValidationError:
         return None
+    weighted = sum(d * w for d, w in zip(digits[:9], _BRN_WEIGHTS, strict=True))
+    check = -(weighted + digits[8] * 5 // 10) % 10
+    return "".join(map(str, digits)) if check == digits[9] else None
 
 
 def _is_alpha(text: str, length: int) -> bool:
