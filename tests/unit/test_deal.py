@@ -23,7 +23,7 @@ DEAL: dict[str, Any] = {
         "name": "주식회사 달구벌펌프",
         "nameEnglish": "Dalgubeol Pump Co., Ltd.",
         "country": "KR",
-        "businessRegistrationNumber": "124-81-00998",
+        "businessRegistrationNumber": "504-81-12346",
     },
     "buyer": {"name": "Nordhavn Maskin A/S", "country": "DK"},
     "incoterm": {"code": "CIF", "place": "Aarhus"},
@@ -56,7 +56,7 @@ def changed(value: dict[str, Any], path: list[str | int], new: object) -> dict[s
 
 def test_deal__complete__reads() -> None:
     deal = Deal.read(DEAL, chain_id=CHAIN)
-    assert deal.exporter.business_registration_number == "1248100998"
+    assert deal.exporter.business_registration_number == "5048112346"
     assert deal.disclosable()["amount"] == "128400.00"
     assert canonical.parse(json.dumps(deal.disclosable()).encode()) == deal.disclosable()
 
@@ -84,7 +84,7 @@ def test_deal__complete__reads() -> None:
         (["programmeYear"], "2026", "programmeYear", "not-an-integer"),
         (["programmeYear"], True, "programmeYear", "not-an-integer"),
         (["programmeYear"], 1999, "programmeYear", "out-of-range"),
-        (["exporter", "businessRegistrationNumber"], "124-81-00999",
+        (["exporter", "businessRegistrationNumber"], "504-81-12347",
          "exporter.businessRegistrationNumber", "bad-business-registration-number"),
         (["exporter", "businessRegistrationNumber"], None,
          "exporter.businessRegistrationNumber", "missing"),
