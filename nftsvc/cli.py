@@ -238,3 +238,7 @@ def main() -> NoReturn:
         _end(USAGE, str(error), error_code=error.code)
     except NftsvcError as error:
         _end(INTERNAL, str(error), error_code=error.code)
+
+
+if __name__ == "__main__":
+    main()
