@@ -21,6 +21,7 @@
     ├── Contradiction               somebody answered, and the answer is false
     │   ├── ContentMissing          the store says that it does not have the content
     │   ├── ContentCorrupt          the store gave other bytes than were asked for
+    │   ├── SealUnreadable          sealed bytes that this key does not open
     │   ├── WrongChain              the RPC endpoint speaks for another chain
     │   ├── WrongContract           no code, or other code, at a recorded address
     │   ├── ChainRewritten          a reorg deeper than finality
@@ -208,6 +209,12 @@ class ContentCorrupt(Contradiction):
         self.cid = cid
         self.store = store
         self.detail = detail
+
+
+class SealUnreadable(Contradiction):
+    """Sealed bytes that are damaged, or sealed to another key."""
+
+    code = "seal-unreadable"
 
 
 class WrongChain(Contradiction):

@@ -1,0 +1,93 @@
+"""One asset on its way through the service: what is kept of it, and of its documents."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from nftsvc.core.cid import Cid
+from nftsvc.core.issuance import IssuanceStatus, StatusChange
+from nftsvc.core.types import (
+    Address,
+    AssetId,
+    AssetKind,
+    BatchId,
+    BlockNumber,
+    Digest,
+    IssuanceId,
+    TransactionHash,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDocument:
+    """A document as it lies in the store. `name` and `sha256` only where they are public."""
+
+    cid: Cid
+    size: int
+    media_type: str
+    name: str | None
+    sha256: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An asset's key, sealed to one recipient."""
+
+    recipient: str
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuanceRequest:
+    """All of an accepted request, fixed for ever: no retry can make another token of it.
+
+    `private` holds the file names, salts and disclosures, sealed to the asset's key;
+    `fingerprint` tells whether a repeated request is the same one.
+    """
+
+    issuance: IssuanceId
+    idempotency_key: str
+    fingerprint: bytes
+    asset: AssetId
+    kind: AssetKind
+    holder: Address
+    manifest: bytes = field(repr=False)
+    accepted_at: datetime
+    documents: tuple[KeptDocument, ...]
+    private: bytes = field(repr=False)
+    envelopes: tuple[Envelope, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an issuance failed: a permanent code, and the facts."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionSeen:
+    """The transaction that carries an issuance, and its block once it has one."""
+
+    transaction_hash: TransactionHash
+    block_number: BlockNumber | None
+
+
+@dataclass(frozen=True, slots=True)
+class Issuance:
+    """One issuance as the ledger holds it."""
+
+    issuance: IssuanceId
+    asset: AssetId
+    kind: AssetKind
+    holder: Address
+    status: IssuanceStatus
+    accepted_at: datetime
+    manifest: bytes = field(repr=False)
+    documents: tuple[KeptDocument, ...]
+    private: bytes = field(repr=False)
+    envelopes: tuple[Envelope, ...]
+    changes: tuple[StatusChange, ...]
+    batch: BatchId | None = None
+    transaction: TransactionSeen | None = None
+    failure: Failure | None = None

@@ -1,0 +1,98 @@
+"""What is sent to the chain, and what comes back: calls, fees, signed bytes, receipts."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from nftsvc.core.history import RecordEvent
+from nftsvc.core.types import (
+    Address,
+    BatchId,
+    BlockHash,
+    BlockNumber,
+    ChainId,
+    Gas,
+    Nonce,
+    TransactionHash,
+    Wei,
+)
+
+TRANSACTION_GAS_CAP: Final = Gas(16_777_216)
+"""No transaction may carry more gas (EIP-7825)."""
+
+GAS_MARGIN: Final = (12, 10)
+"""Gas limit over estimate: state that moves between the two may not end in out-of-gas."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a contract: to whom, and the encoded arguments."""
+
+    to: Address
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """EIP-1559 fees per gas. `base` is what the newest block asked for."""
+
+    base: Wei
+    priority: Wei
+
+    def max_fee(self, *, cap: Wei) -> Wei:
+        """Room for the base fee to double, within what the operator allows."""
+        return Wei(min(2 * self.base + self.priority, cap))
+
+
+@dataclass(frozen=True, slots=True)
+class UnsignedTransaction:
+    """An EIP-1559 transaction before its signature."""
+
+    chain_id: ChainId
+    nonce: Nonce
+    call: Call
+    gas: Gas
+    max_fee: Wei
+    max_priority_fee: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransaction:
+    """The bytes to broadcast, and the hash that they have on every chain."""
+
+    raw: bytes = field(repr=False)
+    transaction_hash: TransactionHash
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One signed form of a transaction: the first, or a replacement with a raised fee."""
+
+    signed: SignedTransaction
+    max_fee: Wei
+    max_priority_fee: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTransaction:
+    """A transaction in the ledger: one nonce of one lane, and all attempts at it, oldest first."""
+
+    batch: BatchId
+    sender: Address
+    nonce: Nonce
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """How a transaction ended in a block of the canonical chain."""
+
+    transaction_hash: TransactionHash
+    block_number: BlockNumber
+    block_hash: BlockHash
+    succeeded: bool
+    records: tuple[RecordEvent, ...] = ()
+
+
+def gas_limit(estimate: Gas, *, cap: Gas = TRANSACTION_GAS_CAP) -> Gas:
+    """The limit to send with, for what the chain estimated."""
+    return Gas(min(estimate * GAS_MARGIN[0] // GAS_MARGIN[1], cap))
