@@ -385,8 +385,8 @@ class Ledger(ABC):
         """
 
     @abstractmethod
-    async def mined(self, batch: BatchId, *, receipt: Receipt) -> None:
-        """Note the block that holds the batch's transaction."""
+    async def mined(self, batch: BatchId, *, receipt: Receipt | None) -> None:
+        """Note the block that holds the batch's transaction, None where no block does now."""
 
     # what the chain says
 

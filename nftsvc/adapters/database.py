@@ -1,0 +1,101 @@
+"""One SQL database, SQLite or PostgreSQL alike: connections, transactions, errors."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from nftsvc.adapters.migrations import migrate
+from nftsvc.core.errors import DiskFull, LedgerUnavailable
+
+BUSY_MILLISECONDS: Final = 15_000
+MIGRATION_LOCK: Final = 0x6E667473
+_WRITES: Final = "nftsvc_writes"
+
+
+class Database:
+    """A pool of connections to the database at `url` (an SQLAlchemy URL).
+
+    SQLite runs in WAL mode with `synchronous=FULL`: what was committed survives a power cut.
+    """
+
+    def __init__(self, url: sa.URL) -> None:
+        self._engine = _engine(url)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    async def start(self) -> None:
+        """Bring the schema to this version."""
+        async with self.writing() as connection:
+            if self.dialect == "postgresql":
+                await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            await connection.run_sync(migrate)
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads."""
+        async with self._transaction(self._engine) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes; on SQLite it holds the one write lock from the start."""
+        options = {_WRITES: True}
+        async with self._transaction(self._engine.execution_options(**options)) as connection:
+            yield connection
+
+    def insert_new(self, table: sa.Table) -> Any:  # noqa: ANN401 - the two dialects' own types
+        """An INSERT that does nothing where the row is there already."""
+        dialect = sqlite if self.dialect == "sqlite" else postgresql
+        return dialect.insert(table).on_conflict_do_nothing()
+
+    @asynccontextmanager
+    async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+            if "disk is full" in cause or "No space left" in cause:
+                raise DiskFull(f"no room for the database: {cause}") from error
+            raise LedgerUnavailable(f"the database did not answer: {cause}") from error
+        except OSError as error:
+            raise LedgerUnavailable(f"the database did not answer: {error}") from error
+
+
+def _engine(url: sa.URL) -> AsyncEngine:
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10)
+    engine = create_async_engine(url, pool_size=4, max_overflow=4)
+
+    @sa.event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - aiosqlite's adapter
+        # Python's driver would begin a transaction only before a write: we begin it ourselves.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout={BUSY_MILLISECONDS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

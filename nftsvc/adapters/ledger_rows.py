@@ -1,0 +1,184 @@
+"""Rows of the ledger's tables, read as what they stand for and written from it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from nftsvc.adapters import ledger_tables as t
+from nftsvc.core.assets import Envelope, Failure, Issuance, KeptDocument, TransactionSeen
+from nftsvc.core.cid import Cid
+from nftsvc.core.history import Block, RecordEvent, RecordKind
+from nftsvc.core.issuance import IssuanceStatus, StatusChange
+from nftsvc.core.transaction import Attempt, SignedTransaction
+from nftsvc.core.types import (
+    Address,
+    AssetId,
+    AssetKind,
+    BatchId,
+    BlockHash,
+    BlockNumber,
+    ChainId,
+    Digest,
+    IssuanceId,
+    TokenId,
+    TokenStatus,
+    TransactionHash,
+    Wei,
+)
+
+
+async def read_issuances(
+    connection: AsyncConnection, where: sa.ColumnElement[bool]
+) -> tuple[Issuance, ...]:
+    """The issuances that `where` selects, in the order of their acceptance."""
+    rows = (
+        await connection.execute(
+            sa.select(t.issuances).where(where).order_by(t.issuances.c.ordinal)
+        )
+    ).all()
+    ids = [row.id for row in rows]
+    batches = {row.batch for row in rows if row.batch is not None}
+    documents = await _grouped(connection, t.documents, t.documents.c.position, ids)
+    envelopes = await _grouped(connection, t.envelopes, t.envelopes.c.ordinal, ids)
+    changes = await _grouped(connection, t.issuance_events, t.issuance_events.c.ordinal, ids)
+    seen = {batch: await _seen(connection, batch) for batch in batches}
+    return tuple(
+        Issuance(
+            issuance=IssuanceId(row.id),
+            asset=asset_of(row),
+            kind=AssetKind(row.kind),
+            holder=Address(row.holder),
+            status=IssuanceStatus(row.status),
+            accepted_at=row.accepted_at,
+            manifest=row.manifest,
+            documents=tuple(map(document_of, documents[row.id])),
+            private=row.private,
+            envelopes=tuple(Envelope(e.recipient, e.sealed) for e in envelopes[row.id]),
+            changes=tuple(
+                StatusChange(IssuanceStatus(c.status), c.at, c.cause) for c in changes[row.id]
+            ),
+            batch=None if row.batch is None else BatchId(row.batch),
+            transaction=seen.get(row.batch) if _is_sent(row.status) else None,
+            failure=Failure(row.failure_code, row.failure_detail) if row.failure_code else None,
+        )
+        for row in rows
+    )
+
+
+def asset_of(row: Any) -> AssetId:  # noqa: ANN401 - a row of `issuances`
+    """The asset that an issuance makes."""
+    return AssetId(ChainId(row.chain_id), Address(row.contract), TokenId(int(row.token_id, 16)))
+
+
+def document_of(row: Any) -> KeptDocument:  # noqa: ANN401 - a row of `documents`
+    """A kept document."""
+    return KeptDocument(
+        cid=Cid.parse(row.cid),
+        size=row.size,
+        media_type=row.media_type,
+        name=row.name,
+        sha256=Digest(bytes.fromhex(row.sha256)) if row.sha256 else None,
+    )
+
+
+def attempt_of(row: Any) -> Attempt:  # noqa: ANN401 - a row of `attempts`
+    """A signed attempt."""
+    return Attempt(
+        SignedTransaction(row.raw, TransactionHash(row.hash)),
+        Wei(row.max_fee),
+        Wei(row.max_priority_fee),
+    )
+
+
+def block_of(row: Any) -> Block:  # noqa: ANN401 - a row of `blocks`
+    """A followed block."""
+    return Block(BlockNumber(row.number), BlockHash(row.hash), BlockHash(row.parent), row.timestamp)
+
+
+def hex_of(token_id: TokenId) -> str:
+    """A token id as it is kept: 64 hex digits."""
+    return f"{token_id:064x}"
+
+
+def record_row(event: RecordEvent) -> dict[str, Any]:
+    """A record as a row of `records`."""
+    return {
+        "block_hash": event.block_hash,
+        "log_index": event.log_index,
+        "block_number": event.block_number,
+        "timestamp": event.timestamp,
+        "transaction": event.transaction,
+        "contract": event.contract,
+        "token_id": hex_of(event.token_id),
+        "kind": event.kind.value,
+        "previous_block": event.previous_block,
+        "actor": event.actor,
+        "holder_from": event.holder_from,
+        "holder_to": event.holder_to,
+        "digest": event.digest.hex() if event.digest is not None else None,
+        "version": event.version,
+        "status": event.status.value if event.status is not None else None,
+        "reason": event.reason,
+    }
+
+
+def record_of(row: Any) -> RecordEvent:  # noqa: ANN401 - a row of `records`
+    """Inverse of `record_row`."""
+    return RecordEvent(
+        kind=RecordKind(row.kind),
+        contract=Address(row.contract),
+        token_id=TokenId(int(row.token_id, 16)),
+        block_number=BlockNumber(row.block_number),
+        block_hash=BlockHash(row.block_hash),
+        transaction=TransactionHash(row.transaction),
+        log_index=row.log_index,
+        timestamp=row.timestamp,
+        previous_block=_optional(BlockNumber, row.previous_block),
+        actor=_optional(Address, row.actor),
+        holder_from=_optional(Address, row.holder_from),
+        holder_to=_optional(Address, row.holder_to),
+        digest=Digest(bytes.fromhex(row.digest)) if row.digest else None,
+        version=row.version,
+        status=TokenStatus(row.status) if row.status else None,
+        reason=row.reason,
+    )
+
+
+def _optional(kind: Any, value: Any) -> Any:  # noqa: ANN401 - any NewType over any column
+    return None if value is None else kind(value)
+
+
+def _is_sent(status: str) -> bool:
+    return status not in (IssuanceStatus.ACCEPTED, IssuanceStatus.STORED)
+
+
+async def _grouped(
+    connection: AsyncConnection, table: sa.Table, order: sa.Column[Any], ids: Sequence[str]
+) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    query = sa.select(table).where(table.c.issuance.in_(ids)).order_by(order)
+    for row in await connection.execute(query):
+        found[row.issuance].append(row)
+    return found
+
+
+async def _seen(connection: AsyncConnection, batch: str) -> TransactionSeen | None:
+    newest = (
+        sa.select(t.attempts.c.hash)
+        .where(t.attempts.c.transaction == t.transactions.c.ordinal)
+        .order_by(t.attempts.c.number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = sa.select(t.transactions, newest.label("newest")).where(
+        t.transactions.c.batch == batch, t.transactions.c.abandoned.is_(False)
+    )
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    return TransactionSeen(
+        TransactionHash(row.mined_hash or row.newest), _optional(BlockNumber, row.mined_block)
+    )

@@ -1,0 +1,191 @@
+"""The ledger's tables, alike on SQLite and PostgreSQL. Each change of them is a migration."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+metadata: Final = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(sa.TypeDecorator[datetime]):
+    """An aware time as ISO 8601 text in UTC: sorts as it reads, on every database."""
+
+    impl = sa.String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002
+        return None if value is None else datetime.fromisoformat(value)
+
+
+Counter: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""SQLite counts up by itself only in an INTEGER primary key."""
+
+Hex32: Final = sa.String(64)
+
+issuances: Final = sa.Table(
+    "issuances",
+    metadata,
+    sa.Column("ordinal", Counter, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(40), nullable=False, unique=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("chain_id", sa.BigInteger, nullable=False),
+    sa.Column("contract", sa.String(42), nullable=False),
+    sa.Column("token_id", Hex32, nullable=False, unique=True),
+    sa.Column("holder", sa.String(42), nullable=False),
+    sa.Column("manifest", sa.LargeBinary, nullable=False),
+    sa.Column("private", sa.LargeBinary, nullable=False),
+    sa.Column("status", sa.String(12), nullable=False),
+    sa.Column("accepted_at", Instant, nullable=False),
+    sa.Column("batch", sa.String(40)),
+    sa.Column("failure_code", sa.String(80)),
+    sa.Column("failure_detail", sa.Text),
+    sa.Index("ix_issuances_kind_batch_ordinal", "kind", "batch", "ordinal"),
+    sa.Index("ix_issuances_batch", "batch"),
+)
+
+issuance_events: Final = sa.Table(
+    "issuance_events",
+    metadata,
+    sa.Column("ordinal", Counter, primary_key=True, autoincrement=True),
+    sa.Column("issuance", sa.ForeignKey("issuances.id"), nullable=False, index=True),
+    sa.Column("status", sa.String(12), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+)
+
+idempotency_keys: Final = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("fingerprint", sa.LargeBinary(32), nullable=False),
+    sa.Column("issuance", sa.String(40), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+
+documents: Final = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("issuance", sa.ForeignKey("issuances.id"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("cid", sa.String(80), nullable=False, index=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("media_type", sa.String(100), nullable=False),
+    sa.Column("name", sa.String(255)),
+    sa.Column("sha256", Hex32, index=True),
+)
+
+envelopes: Final = sa.Table(
+    "envelopes",
+    metadata,
+    sa.Column("ordinal", Counter, primary_key=True, autoincrement=True),
+    sa.Column("issuance", sa.ForeignKey("issuances.id"), nullable=False, index=True),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+
+batches: Final = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("ordinal", Counter, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(40), nullable=False, unique=True),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("finished", sa.Boolean, nullable=False, index=True),
+)
+
+lanes: Final = sa.Table(
+    "lanes",
+    metadata,
+    sa.Column("sender", sa.String(42), primary_key=True),
+    sa.Column("next_nonce", sa.BigInteger, nullable=False),
+)
+
+transactions: Final = sa.Table(
+    "transactions",
+    metadata,
+    sa.Column("ordinal", Counter, primary_key=True, autoincrement=True),
+    sa.Column("batch", sa.ForeignKey("batches.id"), nullable=False),
+    sa.Column("sender", sa.String(42), nullable=False),
+    sa.Column("nonce", sa.BigInteger, nullable=False),
+    sa.Column("abandoned", sa.Boolean, nullable=False),
+    sa.Column("mined_hash", sa.String(66)),
+    sa.Column("mined_block", sa.BigInteger),
+)
+_HOLDS: Final = sa.text("abandoned IS FALSE")
+sa.Index(
+    "uq_transactions_batch",
+    transactions.c.batch,
+    unique=True,
+    sqlite_where=_HOLDS,
+    postgresql_where=_HOLDS,
+)
+sa.Index(
+    "uq_transactions_sender_nonce",
+    transactions.c.sender,
+    transactions.c.nonce,
+    unique=True,
+    sqlite_where=_HOLDS,
+    postgresql_where=_HOLDS,
+)
+
+attempts: Final = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("hash", sa.String(66), primary_key=True),
+    sa.Column("transaction", sa.ForeignKey("transactions.ordinal"), nullable=False, index=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("raw", sa.LargeBinary, nullable=False),
+    sa.Column("max_fee", sa.BigInteger, nullable=False),
+    sa.Column("max_priority_fee", sa.BigInteger, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+
+blocks: Final = sa.Table(
+    "blocks",
+    metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.String(66), nullable=False, unique=True),
+    sa.Column("parent", sa.String(66), nullable=False),
+    sa.Column("timestamp", sa.BigInteger, nullable=False),
+)
+
+records: Final = sa.Table(
+    "records",
+    metadata,
+    sa.Column("block_hash", sa.String(66), primary_key=True),
+    sa.Column("log_index", sa.Integer, primary_key=True),
+    sa.Column("block_number", sa.BigInteger, nullable=False, index=True),
+    sa.Column("timestamp", sa.BigInteger, nullable=False),
+    sa.Column("transaction", sa.String(66), nullable=False),
+    sa.Column("contract", sa.String(42), nullable=False),
+    sa.Column("token_id", Hex32, nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("previous_block", sa.BigInteger),
+    sa.Column("actor", sa.String(42)),
+    sa.Column("holder_from", sa.String(42)),
+    sa.Column("holder_to", sa.String(42)),
+    sa.Column("digest", Hex32),
+    sa.Column("version", sa.Integer),
+    sa.Column("status", sa.String(12)),
+    sa.Column("reason", sa.LargeBinary),
+    sa.Index("ix_records_token_id_block_number_log_index", "token_id", "block_number", "log_index"),
+)
+
+follower: Final = sa.Table(
+    "follower",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("finalized", sa.BigInteger, nullable=False),
+)

@@ -1,0 +1,347 @@
+"""The ledger in SQL: issuances, batches and transactions. What the chain said: `sql_records`."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from nftsvc.adapters import ledger_rows as rows
+from nftsvc.adapters import ledger_tables as t
+from nftsvc.adapters.database import Database
+from nftsvc.adapters.sql_records import SqlRecords
+from nftsvc.core.assets import Failure, Issuance, IssuanceRequest, KeptDocument
+from nftsvc.core.cid import Cid
+from nftsvc.core.errors import IdempotencyKeyReused, LedgerUnavailable
+from nftsvc.core.issuance import IssuanceStatus, may_become
+from nftsvc.core.transaction import Attempt, Receipt, WrittenTransaction
+from nftsvc.core.types import (
+    Address,
+    AssetId,
+    AssetKind,
+    BatchId,
+    Digest,
+    IssuanceId,
+    Nonce,
+)
+from nftsvc.ports import KnownRequest, Ledger
+
+
+class SqlLedger(SqlRecords, Ledger):
+    """The ledger in one SQL database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def start(self) -> None:
+        await self._database.start()
+
+    async def stop(self) -> None:
+        await self._database.stop()
+
+    async def accept(self, request: IssuanceRequest) -> IssuanceId:
+        async with self._database.writing() as connection:
+            key = {
+                "key": request.idempotency_key,
+                "fingerprint": request.fingerprint,
+                "issuance": request.issuance,
+                "at": request.accepted_at,
+            }
+            await connection.execute(self._database.insert_new(t.idempotency_keys).values(key))
+            known = await _request_of(connection, request.idempotency_key)
+            if known is None:
+                raise LedgerUnavailable("an idempotency key vanished while it was written")
+            if known.fingerprint != request.fingerprint:
+                raise IdempotencyKeyReused("the Idempotency-Key was used for another request")
+            if known.issuance == request.issuance:
+                await _insert(connection, request)
+            return known.issuance
+
+    async def request_of(self, idempotency_key: str) -> KnownRequest | None:
+        async with self._database.reading() as connection:
+            return await _request_of(connection, idempotency_key)
+
+    async def issuance(self, issuance: IssuanceId) -> Issuance | None:
+        async with self._database.reading() as connection:
+            found = await rows.read_issuances(connection, t.issuances.c.id == issuance)
+        return found[0] if found else None
+
+    async def issuance_of(self, asset: AssetId) -> Issuance | None:
+        where = sa.and_(
+            t.issuances.c.token_id == rows.hex_of(asset.token_id),
+            t.issuances.c.contract == asset.contract,
+            t.issuances.c.chain_id == asset.chain_id,
+        )
+        async with self._database.reading() as connection:
+            found = await rows.read_issuances(connection, where)
+        return found[0] if found else None
+
+    async def advance(
+        self,
+        issuances: Collection[IssuanceId],
+        *,
+        current: IssuanceStatus,
+        to: IssuanceStatus,
+        at: datetime,
+        cause: str,
+    ) -> int:
+        async with self._database.writing() as connection:
+            return await _advance(connection, issuances, current=current, to=to, at=at, cause=cause)
+
+    async def fail(self, issuance: IssuanceId, *, failure: Failure, at: datetime) -> None:
+        able = [s.value for s in IssuanceStatus if may_become(s, IssuanceStatus.FAILED)]
+        async with self._database.writing() as connection:
+            moved = await connection.execute(
+                sa.update(t.issuances)
+                .where(t.issuances.c.id == issuance, t.issuances.c.status.in_(able))
+                .values(
+                    status=IssuanceStatus.FAILED.value,
+                    failure_code=failure.code,
+                    failure_detail=failure.detail,
+                )
+            )
+            if moved.rowcount:
+                event = _event(issuance, IssuanceStatus.FAILED, at, failure.code)
+                await connection.execute(sa.insert(t.issuance_events).values(event))
+
+    async def waiting(self, kind: AssetKind) -> datetime | None:
+        query = sa.select(sa.func.min(t.issuances.c.accepted_at)).where(_unassigned(kind))
+        async with self._database.reading() as connection:
+            oldest: datetime | None = (await connection.execute(query)).scalar_one()
+        return oldest
+
+    async def assign(self, kind: AssetKind, *, most: int, at: datetime) -> BatchId | None:
+        chosen = (
+            sa.select(t.issuances.c.id)
+            .where(_unassigned(kind))
+            .order_by(t.issuances.c.ordinal)
+            .limit(most)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._database.writing() as connection:
+            ids = (await connection.execute(chosen)).scalars().all()
+            if not ids:
+                return None
+            batch = BatchId(f"batch-{secrets.token_hex(12)}")
+            await connection.execute(
+                sa.insert(t.batches).values(id=batch, kind=kind.value, at=at, finished=False)
+            )
+            await connection.execute(
+                sa.update(t.issuances).where(t.issuances.c.id.in_(ids)).values(batch=batch)
+            )
+        return batch
+
+    async def open_batches(self) -> tuple[BatchId, ...]:
+        query = (
+            sa.select(t.batches.c.id)
+            .where(t.batches.c.finished.is_(False))
+            .order_by(t.batches.c.ordinal)
+        )
+        async with self._database.reading() as connection:
+            return tuple(map(BatchId, (await connection.execute(query)).scalars()))
+
+    async def members(self, batch: BatchId) -> tuple[Issuance, ...]:
+        async with self._database.reading() as connection:
+            return await rows.read_issuances(connection, t.issuances.c.batch == batch)
+
+    async def finish(self, batch: BatchId) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                sa.update(t.batches).where(t.batches.c.id == batch).values(finished=True)
+            )
+
+    async def write(
+        self,
+        batch: BatchId,
+        issuances: Collection[IssuanceId],
+        *,
+        sender: Address,
+        least_nonce: Nonce,
+        at: datetime,
+        sign: Callable[[Nonce], Awaitable[Attempt]],
+    ) -> WrittenTransaction:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                self._database.insert_new(t.lanes).values(sender=sender, next_nonce=least_nonce)
+            )
+            lane = sa.select(t.lanes.c.next_nonce).where(t.lanes.c.sender == sender)
+            following = (await connection.execute(lane.with_for_update())).scalar_one()
+            # Only whoever holds the lane may look: two workers must not both find nothing.
+            if written := await _written(connection, batch):
+                return written
+            nonce = Nonce(max(following, least_nonce))
+            attempt = await sign(nonce)
+            await connection.execute(
+                sa.update(t.lanes).where(t.lanes.c.sender == sender).values(next_nonce=nonce + 1)
+            )
+            inserted = await connection.execute(
+                sa.insert(t.transactions)
+                .values(batch=batch, sender=sender, nonce=nonce, abandoned=False)
+                .returning(t.transactions.c.ordinal)
+            )
+            await connection.execute(
+                sa.insert(t.attempts).values(
+                    hash=attempt.signed.transaction_hash,
+                    transaction=inserted.scalar_one(),
+                    number=0,
+                    raw=attempt.signed.raw,
+                    max_fee=attempt.max_fee,
+                    max_priority_fee=attempt.max_priority_fee,
+                    at=at,
+                )
+            )
+            await _advance(
+                connection,
+                issuances,
+                current=IssuanceStatus.STORED,
+                to=IssuanceStatus.SUBMITTED,
+                at=at,
+                cause=attempt.signed.transaction_hash,
+            )
+            return WrittenTransaction(batch, sender, nonce, (attempt,))
+
+    async def written(self, batch: BatchId) -> WrittenTransaction | None:
+        async with self._database.reading() as connection:
+            return await _written(connection, batch)
+
+    async def abandon(self, transaction: WrittenTransaction) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                sa.update(t.transactions)
+                .where(
+                    t.transactions.c.batch == transaction.batch,
+                    t.transactions.c.nonce == transaction.nonce,
+                )
+                .values(abandoned=True)
+            )
+
+    async def mined(self, batch: BatchId, *, receipt: Receipt | None) -> None:
+        async with self._database.writing() as connection:
+            await connection.execute(
+                sa.update(t.transactions)
+                .where(t.transactions.c.batch == batch, t.transactions.c.abandoned.is_(False))
+                .values(
+                    mined_hash=receipt.transaction_hash if receipt else None,
+                    mined_block=receipt.block_number if receipt else None,
+                )
+            )
+
+    async def assets_with(self, document: Digest) -> tuple[AssetId, ...]:
+        query = (
+            sa.select(t.issuances.c.chain_id, t.issuances.c.contract, t.issuances.c.token_id)
+            .join(t.documents, t.documents.c.issuance == t.issuances.c.id)
+            .where(t.documents.c.sha256 == document.hex())
+            .where(t.issuances.c.status != IssuanceStatus.FAILED.value)
+            .order_by(t.issuances.c.ordinal)
+            .distinct()
+        )
+        async with self._database.reading() as connection:
+            return tuple(map(rows.asset_of, await connection.execute(query)))
+
+    async def document(self, cid: Cid) -> KeptDocument | None:
+        query = sa.select(t.documents).where(t.documents.c.cid == str(cid)).limit(1)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return rows.document_of(row) if row is not None else None
+
+    async def is_manifest(self, digest: Digest) -> bool:
+        query = sa.select(t.issuances.c.ordinal).where(t.issuances.c.token_id == digest.hex())
+        async with self._database.reading() as connection:
+            return (await connection.execute(query)).one_or_none() is not None
+
+
+def _unassigned(kind: AssetKind) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        t.issuances.c.kind == kind.value,
+        t.issuances.c.batch.is_(None),
+        t.issuances.c.status == IssuanceStatus.ACCEPTED.value,
+    )
+
+
+def _event(issuance: str, status: IssuanceStatus, at: datetime, cause: str) -> dict[str, Any]:
+    return {"issuance": issuance, "status": status.value, "at": at, "cause": cause}
+
+
+async def _request_of(connection: AsyncConnection, key: str) -> KnownRequest | None:
+    query = sa.select(t.idempotency_keys).where(t.idempotency_keys.c.key == key)
+    row = (await connection.execute(query)).one_or_none()
+    return KnownRequest(row.fingerprint, IssuanceId(row.issuance)) if row is not None else None
+
+
+async def _insert(connection: AsyncConnection, request: IssuanceRequest) -> None:
+    await connection.execute(
+        sa.insert(t.issuances).values(
+            id=request.issuance,
+            kind=request.kind.value,
+            chain_id=request.asset.chain_id,
+            contract=request.asset.contract,
+            token_id=rows.hex_of(request.asset.token_id),
+            holder=request.holder,
+            manifest=request.manifest,
+            private=request.private,
+            status=IssuanceStatus.ACCEPTED.value,
+            accepted_at=request.accepted_at,
+        )
+    )
+    documents = [
+        {
+            "issuance": request.issuance,
+            "position": position,
+            "cid": str(document.cid),
+            "size": document.size,
+            "media_type": document.media_type,
+            "name": document.name,
+            "sha256": document.sha256.hex() if document.sha256 is not None else None,
+        }
+        for position, document in enumerate(request.documents)
+    ]
+    envelopes = [
+        {"issuance": request.issuance, "recipient": e.recipient, "sealed": e.sealed}
+        for e in request.envelopes
+    ]
+    await connection.execute(sa.insert(t.documents), documents)
+    if envelopes:
+        await connection.execute(sa.insert(t.envelopes), envelopes)
+    event = _event(
+        request.issuance, IssuanceStatus.ACCEPTED, request.accepted_at, "request accepted"
+    )
+    await connection.execute(sa.insert(t.issuance_events).values(event))
+
+
+async def _advance(
+    connection: AsyncConnection,
+    issuances: Collection[str],
+    *,
+    current: IssuanceStatus,
+    to: IssuanceStatus,
+    at: datetime,
+    cause: str,
+) -> int:
+    if not may_become(current, to):
+        raise ValueError(f"an issuance that is {current} cannot become {to}")
+    moved = await connection.execute(
+        sa.update(t.issuances)
+        .where(t.issuances.c.id.in_(list(issuances)), t.issuances.c.status == current.value)
+        .values(status=to.value)
+        .returning(t.issuances.c.id)
+    )
+    events = [_event(id_, to, at, cause) for id_ in moved.scalars()]
+    if events:
+        await connection.execute(sa.insert(t.issuance_events), events)
+    return len(events)
+
+
+async def _written(connection: AsyncConnection, batch: BatchId) -> WrittenTransaction | None:
+    query = (
+        sa.select(t.transactions.c.sender, t.transactions.c.nonce, t.attempts)
+        .join(t.attempts, t.attempts.c.transaction == t.transactions.c.ordinal)
+        .where(t.transactions.c.batch == batch, t.transactions.c.abandoned.is_(False))
+        .order_by(t.attempts.c.number)
+    )
+    found = (await connection.execute(query)).all()
+    if not found:
+        return None
+    attempts = tuple(map(rows.attempt_of, found))
+    return WrittenTransaction(batch, Address(found[0].sender), Nonce(found[0].nonce), attempts)
