@@ -1,0 +1,179 @@
+"""The contracts' binary interface: calls encoded, records, events and refusals decoded."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Final
+
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
+from eth_hash.auto import keccak
+from eth_utils.abi import collapse_if_tuple
+
+from nftsvc.adapters.artifacts import artifact
+from nftsvc.core.history import RecordEvent, RecordKind
+from nftsvc.core.transaction import Call
+from nftsvc.core.types import (
+    Address,
+    AssetKind,
+    BlockHash,
+    BlockNumber,
+    Digest,
+    TokenId,
+    TokenStatus,
+    TransactionHash,
+    parse_address,
+)
+from nftsvc.core.verify import TokenRecord
+
+STATUSES: Final = tuple(TokenStatus)
+_NOBODY: Final = Address("0x" + "0" * 40)
+_EVENTS: Final = {
+    "Issued": RecordKind.ISSUED,
+    "Amended": RecordKind.AMENDED,
+    "StatusChanged": RecordKind.STATUS_CHANGED,
+    "HolderChanged": RecordKind.HOLDER_CHANGED,
+}
+_ERROR_STRING: Final = keccak(b"Error(string)")[:4]
+
+
+class AbiMismatch(ValueError):
+    """Bytes that the contracts would not have written."""
+
+
+def issuing(kind: AssetKind, items: Sequence[tuple[Address, Digest]], *, contract: Address) -> Call:
+    """The call that issues one token (`issue`) or several (`issueMany`)."""
+    if len(items) == 1:
+        return Call(contract, _encode(kind, "issue", list(items[0])))
+    holders, digests = [holder for holder, _ in items], [digest for _, digest in items]
+    return Call(contract, _encode(kind, "issueMany", [holders, digests]))
+
+
+def record_query(token_id: TokenId) -> bytes:
+    """The data of the call `recordOf`; both contracts have the same."""
+    return _encode(AssetKind.EXPORT_CONTRACT, "recordOf", [token_id])
+
+
+def read_record(data: bytes) -> TokenRecord:
+    """What `recordOf` answered. Raises `AbiMismatch`."""
+    output = _entry(AssetKind.EXPORT_CONTRACT, "function", "recordOf")["outputs"][0]
+    (values,) = _decode([collapse_if_tuple(output)], data)
+    names = [component["name"] for component in output["components"]]
+    found = dict(zip(names, values, strict=True))
+    try:
+        return TokenRecord(
+            status=STATUSES[found["status"]],
+            holder=_address(found["holder"]),
+            issuer=_address(found["issuer"]),
+            issuer_trusted=found["issuerTrusted"],
+            version=found["version"],
+            digest=Digest(found["digest"]),
+            issued_at=found["issuedAt"],
+            head_block=BlockNumber(found["headBlock"]),
+        )
+    except (KeyError, IndexError) as error:
+        raise AbiMismatch("the record has another shape") from error
+
+
+def record_topics() -> list[str]:
+    """The first topics of all record events."""
+    return list(_by_topic())
+
+
+def read_event(log: dict[str, Any], *, timestamp: int) -> RecordEvent:
+    """One log of one of our contracts as a record. Raises `AbiMismatch`."""
+    try:
+        entry = _by_topic()[log["topics"][0]]
+        indexed = [i for i in entry["inputs"] if i["indexed"]]
+        plain = [i for i in entry["inputs"] if not i["indexed"]]
+        found: dict[str, Any] = {}
+        for item, topic in zip(indexed, log["topics"][1:], strict=True):
+            found[item["name"]] = _decode([item["type"]], bytes.fromhex(topic[2:]))[0]
+        data = _decode([i["type"] for i in plain], bytes.fromhex(log["data"][2:]))
+        found |= dict(zip([i["name"] for i in plain], data, strict=True))
+        kind = _EVENTS[entry["name"]]
+        issued = kind is RecordKind.ISSUED
+        actor = found.get("issuer") or found.get("actor")
+        receiver = found.get("holder") if issued else found.get("to")
+        return RecordEvent(
+            kind=kind,
+            contract=parse_address(log["address"].lower()),
+            token_id=TokenId(found["tokenId"]),
+            block_number=BlockNumber(int(log["blockNumber"], 16)),
+            block_hash=BlockHash(log["blockHash"].lower()),
+            transaction=TransactionHash(log["transactionHash"].lower()),
+            log_index=int(log["logIndex"], 16),
+            timestamp=timestamp,
+            previous_block=None if issued else BlockNumber(found["previousBlock"]),
+            actor=_address(actor) if actor else None,
+            holder_from=_address(found["from"]) if "from" in found else None,
+            holder_to=_address(receiver) if receiver else None,
+            digest=_digest(kind, found),
+            version=1 if issued else found.get("version"),
+            status=STATUSES[found["status"]] if "status" in found else None,
+            reason=found.get("reason"),
+        )
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise AbiMismatch(f"a log has another shape: {error}") from error
+
+
+def refusal(data: bytes) -> str:
+    """The name of the error that a call reverted with."""
+    selector = data[:4]
+    for kind in AssetKind:
+        for entry in artifact(kind)["abi"]:
+            if entry["type"] == "error" and _selector(entry) == selector:
+                return str(entry["name"])
+    if selector == _ERROR_STRING:
+        try:
+            return str(decode(["string"], data[4:])[0])
+        except DecodingError:
+            return "Error"
+    return "0x" + selector.hex() if selector else "reverted"
+
+
+def _digest(kind: RecordKind, found: dict[str, Any]) -> Digest | None:
+    if kind is RecordKind.ISSUED:
+        return Digest(found["tokenId"].to_bytes(32, "big"))
+    return Digest(found["digest"]) if "digest" in found else None
+
+
+def _address(text: str) -> Address:
+    # A revoked token has no holder and an unknown one nobody at all: the zero address says so.
+    return _NOBODY if int(text, 16) == 0 else parse_address(text)
+
+
+@cache
+def _entry(kind: AssetKind, type_: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(
+        entry
+        for entry in artifact(kind)["abi"]
+        if entry["type"] == type_ and entry.get("name") == name
+    )
+    return found
+
+
+@cache
+def _by_topic() -> dict[str, dict[str, Any]]:
+    entries = (_entry(AssetKind.EXPORT_CONTRACT, "event", name) for name in _EVENTS)
+    return {"0x" + keccak(_signature(entry).encode()).hex(): entry for entry in entries}
+
+
+def _signature(entry: dict[str, Any]) -> str:
+    return f"{entry['name']}({','.join(collapse_if_tuple(i) for i in entry['inputs'])})"
+
+
+def _selector(entry: dict[str, Any]) -> bytes:
+    return keccak(_signature(entry).encode())[:4]
+
+
+def _encode(kind: AssetKind, name: str, arguments: list[Any]) -> bytes:
+    entry = _entry(kind, "function", name)
+    return _selector(entry) + encode([collapse_if_tuple(i) for i in entry["inputs"]], arguments)
+
+
+def _decode(types: list[str], data: bytes) -> tuple[Any, ...]:
+    try:
+        values: tuple[Any, ...] = decode(types, data)
+    except (DecodingError, OverflowError) as error:
+        raise AbiMismatch(f"not the encoding of {types}") from error
+    return values

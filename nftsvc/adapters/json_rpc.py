@@ -1,0 +1,70 @@
+"""JSON-RPC over web3.py's HTTP provider: one endpoint, and its errors told apart."""
+
+import asyncio
+from typing import Any, Final
+
+from aiohttp import ClientError
+from web3 import AsyncHTTPProvider
+from web3.exceptions import Web3Exception
+from web3.types import RPCEndpoint
+
+from nftsvc.core.errors import ChainUnavailable
+
+_LIMITS: Final = frozenset({429, -32005, -32007, -32029})
+"""Codes that providers give for "too many requests": could not ask, whatever the method."""
+
+
+class RpcRefusal(Exception):
+    """The node understood the call and refused it. `data` is what a revert returned."""
+
+    def __init__(self, method: str, *, message: str, data: bytes | None) -> None:
+        super().__init__(f"{method}: {message}")
+        self.message = message
+        self.data = data
+
+
+class JsonRpc:
+    """One endpoint. `timeout` in seconds is for a whole call."""
+
+    def __init__(self, url: str, *, timeout: float = 10.0) -> None:
+        self.url = url
+        self._timeout = timeout
+        self._provider = AsyncHTTPProvider(
+            url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None
+        )
+
+    async def call(self, method: str, *params: object) -> Any:  # noqa: ANN401 - as the node answers
+        """The result. Raises `RpcRefusal`, and `ChainUnavailable` where there is no answer."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer: Any = await self._provider.make_request(RPCEndpoint(method), list(params))
+        except (Web3Exception, ClientError, OSError, TimeoutError, ValueError) as error:
+            reason = str(error) or type(error).__name__
+            raise ChainUnavailable(f"{self.url} did not answer {method}: {reason}") from error
+        if not isinstance(answer, dict) or ("result" not in answer and "error" not in answer):
+            raise ChainUnavailable(f"{self.url} answered {method} with no JSON-RPC answer")
+        if not answer.get("error"):
+            return answer.get("result")
+        fault = answer["error"]
+        if not isinstance(fault, dict):
+            raise ChainUnavailable(f"{self.url} answered {method} with an unreadable error")
+        message = str(fault.get("message", ""))
+        if fault.get("code") in _LIMITS:
+            raise ChainUnavailable(f"{self.url} limits requests: {message}", retry_after=10)
+        raise RpcRefusal(method, message=message, data=_revert_data(fault.get("data")))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._provider.disconnect()
+
+
+def _revert_data(data: object) -> bytes | None:
+    """What the revert returned: geth and Anvil give it as it is, Hardhat's node in an object."""
+    if isinstance(data, dict):
+        data = data.get("data")
+    if isinstance(data, str) and data.startswith("0x"):
+        try:
+            return bytes.fromhex(data[2:])
+        except ValueError:
+            return None
+    return None
