@@ -5,7 +5,7 @@ Every port raises errors of `core.errors` only.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -15,7 +15,12 @@ from eth_hash.auto import keccak
 
 from nftsvc.core.assets import Failure, Issuance, IssuanceRequest, KeptDocument
 from nftsvc.core.cid import Cid
-from nftsvc.core.errors import ChainUnavailable, TransactionRefused, WrongChain
+from nftsvc.core.errors import (
+    ChainUnavailable,
+    ContentCorrupt,
+    TransactionRefused,
+    WrongChain,
+)
 from nftsvc.core.history import Block, Heads, RecordEvent
 from nftsvc.core.issuance import IssuanceStatus
 from nftsvc.core.transaction import (
@@ -43,6 +48,8 @@ from nftsvc.core.types import (
     TokenId,
     TransactionHash,
 )
+from nftsvc.core.unixfs import Block as UnixfsBlock
+from nftsvc.core.unixfs import UnixfsBuilder, UntrueBlock, read_file
 from nftsvc.core.verify import RecordAtBlock, TokenRecord
 
 
@@ -335,10 +342,6 @@ class Ledger(ABC):
     # batches
 
     @abstractmethod
-    async def waiting(self, kind: AssetKind) -> datetime | None:
-        """When the oldest issuance without a batch was accepted; None where there is none."""
-
-    @abstractmethod
     async def assign(self, kind: AssetKind, *, most: int, at: datetime) -> BatchId | None:
         """Put the oldest issuances without a batch into a new one; None where there are none."""
 
@@ -349,6 +352,14 @@ class Ledger(ABC):
     @abstractmethod
     async def members(self, batch: BatchId) -> tuple[Issuance, ...]:
         """The issuances of a batch, in the order of their acceptance."""
+
+    @abstractmethod
+    async def statuses(self, batch: BatchId) -> dict[IssuanceId, IssuanceStatus]:
+        """How far each issuance of a batch is."""
+
+    @abstractmethod
+    async def release(self, issuances: Collection[IssuanceId]) -> None:
+        """Take issuances that were not submitted out of their batch, for another one."""
 
     @abstractmethod
     async def finish(self, batch: BatchId) -> None:
@@ -395,14 +406,17 @@ class Ledger(ABC):
         """The newest block whose records are in the ledger."""
 
     @abstractmethod
-    async def followed_at(self, number: BlockNumber) -> Block | None:
-        """The followed block with this number, where it is kept."""
+    async def followed_below(self, number: BlockNumber) -> Block | None:
+        """The newest followed block below this number, where one is kept."""
 
     @abstractmethod
     async def follow(
         self, blocks: Sequence[Block], events: Sequence[RecordEvent], *, finalized: BlockNumber
     ) -> None:
-        """Add blocks and their records; forget the hashes of blocks well below `finalized`."""
+        """Add blocks with their records, and note what is final.
+
+        The hashes of blocks well below `finalized` are forgotten, their records kept.
+        """
 
     @abstractmethod
     async def rewind(self, to: BlockNumber) -> None:
@@ -420,7 +434,6 @@ class Ledger(ABC):
         contract: Address | None,
         after: tuple[BlockNumber, int] | None,
         limit: int,
-        until: BlockNumber | None,
     ) -> tuple[RecordEvent, ...]:
         """Records of a token in the chain's order, from behind (block, log index) `after`."""
 
@@ -467,3 +480,104 @@ class Engine(ABC):
 
 def _in_order(events: Collection[RecordEvent]) -> tuple[RecordEvent, ...]:
     return tuple(sorted(events, key=lambda event: (event.block_number, event.log_index)))
+
+
+class Upload:
+    """Bytes on their way into a store, hashed as they pass.
+
+    A store takes either `chunks` or `blocks`, to the end; `root` is then what we computed.
+    """
+
+    def __init__(self, source: AsyncIterable[bytes]) -> None:
+        self._source = source
+        self._builder = UnixfsBuilder()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes as they come."""
+        async for data in self._source:
+            for _ in self._builder.feed(data):
+                pass
+            yield data
+        for _ in self._builder.finish():
+            pass
+
+    async def blocks(self) -> AsyncIterator[UnixfsBlock]:
+        """The file's blocks, children first and the root last."""
+        async for data in self._source:
+            for block in self._builder.feed(data):
+                yield block
+        for block in self._builder.finish():
+            yield block
+
+    @property
+    def root(self) -> Cid:
+        """The CID that the bytes have. Raises `ValueError` before the end."""
+        return self._builder.root
+
+
+class BlockReader(Protocol):
+    """Blocks of one content in a store, unchecked."""
+
+    async def block(self, cid: Cid) -> bytes:
+        """One block. Raises `ContentMissing`, `ContentUnavailable`."""
+
+    async def close(self) -> None:
+        """Give back what is held open."""
+
+
+class ContentStore(ABC):
+    """Keeps content under its CID (UnixFS, CIDv1, raw leaves). It is never believed."""
+
+    name: str
+
+    async def put(self, source: AsyncIterable[bytes]) -> Cid:
+        """Store the bytes durably; gives the CID that we computed of them.
+
+        Raises `ContentCorrupt` where the store names another CID, `ContentUnavailable`,
+        `DiskFull`. The same content twice is stored once.
+        """
+        upload = Upload(source)
+        claimed = await self._put(upload)
+        try:
+            root = upload.root
+        except ValueError as error:
+            raise ContentCorrupt(
+                str(claimed), store=self.name, detail="an answer before it had all the bytes"
+            ) from error
+        if claimed != root:
+            raise ContentCorrupt(str(root), store=self.name, detail=f"the CID {claimed}")
+        return root
+
+    async def read(self, cid: Cid) -> AsyncIterator[bytes]:
+        """The bytes of a content, each block compared with its CID before it is given.
+
+        Raises `ContentMissing`, `ContentCorrupt`, `ContentUnavailable`.
+        """
+        reader = await self._open(cid)
+        try:
+            async for data in read_file(cid, reader.block):
+                yield data
+        except UntrueBlock as error:
+            raise ContentCorrupt(str(cid), store=self.name, detail=str(error)) from error
+        finally:
+            await reader.close()
+
+    async def verify(self, cid: Cid) -> int:
+        """Read all of it back and check it; gives its size in bytes. Raises as `read`."""
+        size = 0
+        async for data in self.read(cid):
+            size += len(data)
+        return size
+
+    @abstractmethod
+    async def has(self, cid: Cid) -> bool:
+        """Whether the store says that it keeps the content. Raises `ContentUnavailable`."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give back the connections."""
+
+    @abstractmethod
+    async def _put(self, upload: Upload) -> Cid: ...
+    @abstractmethod
+    async def _open(self, cid: Cid) -> BlockReader: ...

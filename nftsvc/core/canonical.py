@@ -35,7 +35,7 @@ def parse(data: bytes, *, root: str = "") -> Json:
     `root` is put in front of the paths in errors. Raises `InvalidJson` where the text is at
     fault and `InvalidField` where one value is.
     """
-    _refuse_depth(data, path=root)
+    refuse_depth(data, path=root)
     try:
         value: Any = json.loads(
             data.decode("utf-8"),
@@ -81,9 +81,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Duplicate:
     return seen
 
 
-def _refuse_depth(data: bytes, *, path: str) -> None:
-    # Before json.loads sees it: where the recursion limit was raised by anything else in the
-    # process, its C scanner overflows the stack, and 100 KB of brackets end the service.
+def refuse_depth(data: bytes, *, path: str = "") -> None:
+    """Refuse text nested beyond `MAX_DEPTH`, before any parser sees it. Raises `InvalidJson`.
+
+    Where the recursion limit was raised by anything in the process, the C scanner of
+    `json.loads` overflows the stack, and 100 KB of brackets end the service.
+    """
     depth = 0
     for token in _NESTING.finditer(data):
         if token[0] in b"[{":

@@ -1,0 +1,143 @@
+"""The store that comes with the service: one CARv1 file for each content, on the local disk.
+
+A file is written under a name of its own, made durable, and only then given the name of its
+CID; the folder is made durable last. Whatever moment the power goes, a name is there with all
+its bytes or not at all, and what is left over of a write is swept up at the next start.
+"""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import uuid
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from nftsvc.core import car
+from nftsvc.core.cid import Cid
+from nftsvc.core.errors import ContentCorrupt, ContentMissing, ContentUnavailable, DiskFull
+from nftsvc.ports import BlockReader, ContentStore, Upload
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class EmbeddedStore(ContentStore):
+    """CAR files below `root`, in 256 folders by the last byte of their digest."""
+
+    name = "embedded"
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._incoming = root / "incoming"
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        self._sweep()
+
+    async def _put(self, upload: Upload) -> Cid:
+        try:
+            writing = await asyncio.to_thread(self._begin)
+            try:
+                async for block in upload.blocks():
+                    await asyncio.to_thread(writing.write, car.section(block))
+                await asyncio.to_thread(self._settle, writing, upload.root)
+            finally:
+                await asyncio.to_thread(_discard, writing)
+        except OSError as error:
+            if error.errno in _FULL:
+                raise DiskFull("no room in the content store") from error
+            raise ContentUnavailable(f"cannot write: {error.strerror}") from error
+        return upload.root
+
+    async def _open(self, cid: Cid) -> BlockReader:
+        path = self.path_of(cid)
+        try:
+            return await asyncio.to_thread(_CarReader, path, store=self.name)
+        except FileNotFoundError as error:
+            raise ContentMissing(str(cid), store=self.name) from error
+        except car.MalformedCar as error:
+            raise ContentCorrupt(str(cid), store=self.name, detail=str(error)) from error
+        except OSError as error:
+            raise ContentUnavailable(f"cannot read {cid}: {error.strerror}") from error
+
+    async def has(self, cid: Cid) -> bool:
+        return await asyncio.to_thread(self.path_of(cid).is_file)
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+    def path_of(self, cid: Cid) -> Path:
+        """The CAR file of a content; what `ipfs dag import` takes."""
+        name = cid.upgraded()
+        return self._root / f"{name.digest[-1]:02x}" / f"{name}.car"
+
+    def _begin(self) -> BinaryIO:
+        file = (self._incoming / uuid.uuid4().hex).open("xb")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(bytes(car.HEADER_BYTES))
+        return file
+
+    def _settle(self, file: BinaryIO, root: Cid) -> None:
+        file.seek(0)
+        file.write(car.header(root))
+        file.flush()
+        os.fsync(file.fileno())
+        path = self.path_of(root)
+        if not path.parent.is_dir():
+            path.parent.mkdir(exist_ok=True)
+            _sync_folder(self._root)
+        Path(file.name).rename(path)
+        _sync_folder(path.parent)
+
+    def _sweep(self) -> None:
+        for path in self._incoming.iterdir():
+            with path.open("rb") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue  # another process is writing it right now
+                path.unlink(missing_ok=True)
+
+
+class _CarReader:
+    """One CAR file; the places of its blocks are read once, their bytes when asked for."""
+
+    def __init__(self, path: Path, *, store: str) -> None:
+        self._store = store
+        self._file = path.open("rb")
+        try:
+            car.read_root(self._file)
+            self._places = {cid: place for cid, *place in car.index(self._file)}
+        except BaseException:
+            self._file.close()
+            raise
+
+    async def block(self, cid: Cid) -> bytes:
+        place = self._places.get(cid)
+        if place is None:
+            raise ContentMissing(str(cid), store=self._store)
+        try:
+            return await asyncio.to_thread(self._read, *place)
+        except OSError as error:
+            raise ContentUnavailable(f"cannot read {cid}: {error.strerror}") from error
+
+    async def close(self) -> None:
+        self._file.close()
+
+    def _read(self, start: int, size: int) -> bytes:
+        return os.pread(self._file.fileno(), size, start)
+
+
+def _discard(file: BinaryIO) -> None:
+    """Close what was written; its first name is gone already where it was settled."""
+    # What was buffered may not fit on the disk either: it is thrown away, not flushed.
+    with contextlib.suppress(OSError):
+        file.close()
+    Path(file.name).unlink(missing_ok=True)
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
