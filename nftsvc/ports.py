@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, C
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import BinaryIO, Protocol, Self
 
 from eth_hash.auto import keccak
 
@@ -255,6 +255,9 @@ class Staging(Protocol):
     ) -> None: ...
     def create(self, position: int) -> ByteSink:
         """Begin the file at `position`. Its `write` raises `DiskFull`."""
+
+    def look_into(self, position: int) -> BinaryIO:
+        """The file at `position` as it is by now, to read."""
 
     async def commit(self) -> None:
         """Make all files durable under the issuance's name, at once. Raises `DiskFull`."""

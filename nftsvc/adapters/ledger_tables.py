@@ -122,6 +122,7 @@ transactions: Final = sa.Table(
     sa.Column("abandoned", sa.Boolean, nullable=False),
     sa.Column("mined_hash", sa.String(66)),
     sa.Column("mined_block", sa.BigInteger),
+    sa.Column("mined_block_hash", sa.String(66)),
 )
 _HOLDS: Final = sa.text("abandoned IS FALSE")
 sa.Index(

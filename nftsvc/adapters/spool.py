@@ -70,8 +70,11 @@ class _SpoolFile:
     def write(self, data: bytes) -> int:
         return _on_disk(lambda: self._file.write(data))
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         _on_disk(self._file.flush)
+
+    def settle(self) -> None:
+        self.flush()
         _on_disk(lambda: os.fsync(self._file.fileno()))
         self._file.close()
 
@@ -87,7 +90,7 @@ class _FolderStaging:
     def __init__(self, incoming: Path, final: Path) -> None:
         self._incoming = incoming
         self._final = final
-        self._files: list[_SpoolFile] = []
+        self._files: dict[int, _SpoolFile] = {}
 
     async def __aenter__(self) -> Self:
         _on_disk(lambda: self._incoming.mkdir(mode=0o700))
@@ -99,20 +102,24 @@ class _FolderStaging:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for file in self._files:
+        for file in self._files.values():
             file.close()
         await asyncio.to_thread(shutil.rmtree, self._incoming, ignore_errors=True)
 
     def create(self, position: int) -> ByteSink:
         file = _SpoolFile(self._incoming / str(position))
-        self._files.append(file)
+        self._files[position] = file
         return file
+
+    def look_into(self, position: int) -> BinaryIO:
+        self._files[position].flush()
+        return (self._incoming / str(position)).open("rb")
 
     async def commit(self) -> None:
         await asyncio.to_thread(self._commit)
 
     def _commit(self) -> None:
-        for file in self._files:
+        for file in self._files.values():
             file.settle()
         _sync_folder(self._incoming)
         _on_disk(lambda: self._incoming.rename(self._final))

@@ -106,12 +106,6 @@ class SqlLedger(SqlRecords, Ledger):
                 event = _event(issuance, IssuanceStatus.FAILED, at, failure.code)
                 await connection.execute(sa.insert(t.issuance_events).values(event))
 
-    async def waiting(self, kind: AssetKind) -> datetime | None:
-        query = sa.select(sa.func.min(t.issuances.c.accepted_at)).where(_unassigned(kind))
-        async with self._database.reading() as connection:
-            oldest: datetime | None = (await connection.execute(query)).scalar_one()
-        return oldest
-
     async def assign(self, kind: AssetKind, *, most: int, at: datetime) -> BatchId | None:
         chosen = (
             sa.select(t.issuances.c.id)
@@ -145,6 +139,25 @@ class SqlLedger(SqlRecords, Ledger):
     async def members(self, batch: BatchId) -> tuple[Issuance, ...]:
         async with self._database.reading() as connection:
             return await rows.read_issuances(connection, t.issuances.c.batch == batch)
+
+    async def statuses(self, batch: BatchId) -> dict[IssuanceId, IssuanceStatus]:
+        query = (
+            sa.select(t.issuances.c.id, t.issuances.c.status)
+            .where(t.issuances.c.batch == batch)
+            .order_by(t.issuances.c.ordinal)
+        )
+        async with self._database.reading() as connection:
+            found = await connection.execute(query)
+            return {IssuanceId(row.id): IssuanceStatus(row.status) for row in found}
+
+    async def release(self, issuances: Collection[IssuanceId]) -> None:
+        waiting = [IssuanceStatus.ACCEPTED.value, IssuanceStatus.STORED.value]
+        async with self._database.writing() as connection:
+            await connection.execute(
+                sa.update(t.issuances)
+                .where(t.issuances.c.id.in_(list(issuances)), t.issuances.c.status.in_(waiting))
+                .values(batch=None)
+            )
 
     async def finish(self, batch: BatchId) -> None:
         async with self._database.writing() as connection:
@@ -225,6 +238,7 @@ class SqlLedger(SqlRecords, Ledger):
                 .values(
                     mined_hash=receipt.transaction_hash if receipt else None,
                     mined_block=receipt.block_number if receipt else None,
+                    mined_block_hash=receipt.block_hash if receipt else None,
                 )
             )
 
@@ -256,7 +270,7 @@ def _unassigned(kind: AssetKind) -> sa.ColumnElement[bool]:
     return sa.and_(
         t.issuances.c.kind == kind.value,
         t.issuances.c.batch.is_(None),
-        t.issuances.c.status == IssuanceStatus.ACCEPTED.value,
+        t.issuances.c.status.in_([IssuanceStatus.ACCEPTED.value, IssuanceStatus.STORED.value]),
     )
 
 
@@ -335,7 +349,7 @@ async def _advance(
 
 async def _written(connection: AsyncConnection, batch: BatchId) -> WrittenTransaction | None:
     query = (
-        sa.select(t.transactions.c.sender, t.transactions.c.nonce, t.attempts)
+        sa.select(t.transactions, t.attempts)
         .join(t.attempts, t.attempts.c.transaction == t.transactions.c.ordinal)
         .where(t.transactions.c.batch == batch, t.transactions.c.abandoned.is_(False))
         .order_by(t.attempts.c.number)
@@ -344,4 +358,7 @@ async def _written(connection: AsyncConnection, batch: BatchId) -> WrittenTransa
     if not found:
         return None
     attempts = tuple(map(rows.attempt_of, found))
-    return WrittenTransaction(batch, Address(found[0].sender), Nonce(found[0].nonce), attempts)
+    first = found[0]
+    return WrittenTransaction(
+        batch, Address(first.sender), Nonce(first.nonce), attempts, first.mined_block_hash
+    )

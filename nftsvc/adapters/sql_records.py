@@ -26,8 +26,13 @@ class SqlRecords:
             row = (await connection.execute(query)).one_or_none()
         return rows.block_of(row) if row is not None else None
 
-    async def followed_at(self, number: BlockNumber) -> Block | None:
-        query = sa.select(t.blocks).where(t.blocks.c.number == number)
+    async def followed_below(self, number: BlockNumber) -> Block | None:
+        query = (
+            sa.select(t.blocks)
+            .where(t.blocks.c.number < number)
+            .order_by(t.blocks.c.number.desc())
+            .limit(1)
+        )
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
         return rows.block_of(row) if row is not None else None
@@ -82,7 +87,6 @@ class SqlRecords:
         contract: Address | None,
         after: tuple[BlockNumber, int] | None,
         limit: int,
-        until: BlockNumber | None,
     ) -> tuple[RecordEvent, ...]:
         place = sa.tuple_(t.records.c.block_number, t.records.c.log_index)
         query = sa.select(t.records).where(t.records.c.token_id == rows.hex_of(token_id))
@@ -90,8 +94,6 @@ class SqlRecords:
             query = query.where(t.records.c.contract == contract)
         if after is not None:
             query = query.where(place > sa.tuple_(*map(sa.literal, after)))
-        if until is not None:
-            query = query.where(t.records.c.block_number <= until)
         query = query.order_by(t.records.c.block_number, t.records.c.log_index).limit(limit)
         async with self._database.reading() as connection:
             return tuple(map(rows.record_of, await connection.execute(query)))

@@ -74,12 +74,16 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class WrittenTransaction:
-    """A transaction in the ledger: one nonce of one lane, and all attempts at it, oldest first."""
+    """A transaction in the ledger: one nonce of one lane, and all attempts at it, oldest first.
+
+    `mined_in` is the block that held one of them when last seen.
+    """
 
     batch: BatchId
     sender: Address
     nonce: Nonce
     attempts: tuple[Attempt, ...]
+    mined_in: BlockHash | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,7 @@ def upgrade() -> None:
         sa.Column("abandoned", sa.Boolean(), nullable=False),
         sa.Column("mined_hash", sa.String(length=66), nullable=True),
         sa.Column("mined_block", sa.BigInteger(), nullable=True),
+        sa.Column("mined_block_hash", sa.String(length=66), nullable=True),
         sa.ForeignKeyConstraint(
             ["batch"], ["batches.id"], name=op.f("fk_transactions_batch_batches")
         ),

@@ -1,0 +1,225 @@
+"""Reading: one asset, its history, the assets of a document, and content by its CID."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from nftsvc.core import canonical
+from nftsvc.core.asset_head import AssetHead
+from nftsvc.core.canonical import Json
+from nftsvc.core.cid import Cid
+from nftsvc.core.deployment import Deployment
+from nftsvc.core.errors import ContentMissing, InvalidField, NotFound
+from nftsvc.core.history import Finality, RecordEvent
+from nftsvc.core.types import (
+    Address,
+    AssetId,
+    AssetKind,
+    BlockHash,
+    BlockNumber,
+    Digest,
+    TokenId,
+    TokenStatus,
+)
+from nftsvc.flows.follow import Follower
+from nftsvc.ports import ContentStore, Ledger
+
+MOST_ITEMS: Final = 200
+MOST_RECORDS: Final = 10_000
+OCTETS: Final = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRef:
+    """A block by number and hash."""
+
+    number: BlockNumber
+    hash: BlockHash
+
+
+@dataclass(frozen=True, slots=True)
+class AssetView:
+    """Where an asset stands, by the newest record that the chain holds of it."""
+
+    asset: AssetId
+    kind: AssetKind
+    status: TokenStatus
+    version: int
+    holder: Address
+    issuer: Address
+    issued_at: datetime
+    digest: Digest
+    manifest_cid: str
+    manifest: Json
+    block: BlockRef
+    finality: Finality
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """One record of an asset, and how firmly the chain holds it."""
+
+    record: RecordEvent
+    finality: Finality
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Records in the chain's order; `next` is the cursor of the page behind, None at the end."""
+
+    items: tuple[HistoryItem, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A content of ours. `chunks` are compared with the CID before they are given."""
+
+    cid: str
+    size: int
+    media_type: str
+    chunks: AsyncIterator[bytes]
+
+
+class HistoryFlow:
+    """Reads what was followed into the ledger; content comes from the store, checked."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        contents: ContentStore,
+        follower: Follower,
+        deployment: Deployment,
+    ) -> None:
+        self._ledger = ledger
+        self._contents = contents
+        self._follower = follower
+        self._deployment = deployment
+
+    async def asset(self, token: str) -> AssetView:
+        """One asset. Raises `InvalidField`, `NotFound`, and what the store raises."""
+        token_id, contract = self._resolve(token)
+        records = await self._ledger.records(
+            token_id, contract=contract, after=None, limit=MOST_RECORDS
+        )
+        head = AssetHead.of(records)
+        kind = self._deployment.kind_of(head.contract) if head is not None else None
+        if head is None or kind is None:
+            raise NotFound("the chain holds no record of this token")
+        cid = Cid.raw(head.digest)
+        manifest = b"".join([chunk async for chunk in self._contents.read(cid)])
+        return AssetView(
+            asset=AssetId(self._deployment.chain_id, head.contract, token_id),
+            kind=kind,
+            status=head.status,
+            version=head.version,
+            holder=head.holder,
+            issuer=head.issuer,
+            issued_at=_time(head.issued_at),
+            digest=head.digest,
+            manifest_cid=str(cid),
+            manifest=canonical.parse(manifest),
+            block=BlockRef(head.block_number, head.block_hash),
+            finality=await self._finality(head.block_number),
+        )
+
+    async def history(
+        self, token: str, *, cursor: str | None = None, limit: int = 50
+    ) -> HistoryPage:
+        """A page of an asset's records. Raises `InvalidField`, `NotFound`."""
+        if not 1 <= limit <= MOST_ITEMS:
+            raise InvalidField("limit", reason="out-of-range", detail=f"expected 1 to {MOST_ITEMS}")
+        token_id, contract = self._resolve(token)
+        after = _read_cursor(cursor) if cursor is not None else None
+        records = await self._ledger.records(
+            token_id, contract=contract, after=after, limit=limit + 1
+        )
+        if not records and cursor is None:
+            raise NotFound("the chain holds no record of this token")
+        shown = records[:limit]
+        following = (
+            f"{shown[-1].block_number}-{shown[-1].log_index}" if len(records) > limit else None
+        )
+        items = [
+            HistoryItem(r, await self._finality(r.block_number), _time(r.timestamp)) for r in shown
+        ]
+        return HistoryPage(tuple(items), following)
+
+    async def find_by_hash(self, digest: Digest) -> tuple[AssetId, ...]:
+        """The assets with a public document of this sha256: a hint, for `verify` to check."""
+        return await self._ledger.assets_with(digest)
+
+    async def content(self, text: str) -> Content:
+        """A document or manifest of ours. Raises `InvalidCid`, `NotFound`."""
+        cid = Cid.parse(text).upgraded()
+        document = await self._ledger.document(cid)
+        if document is not None:
+            size = document.size
+            # What is sealed is bytes to everyone without the key.
+            media_type = document.media_type if document.sha256 is not None else OCTETS
+        elif await self._ledger.is_manifest(cid.digest):
+            media_type = "application/json"
+            size = await self._size(cid)
+        else:
+            raise NotFound("this is no content of an asset of ours")
+        if not await self._contents.has(cid):
+            raise NotFound("the content is not stored yet")
+        return Content(str(cid), size, media_type, self._contents.read(cid))
+
+    async def _size(self, cid: Cid) -> int:
+        try:
+            return await self._contents.verify(cid)
+        except ContentMissing as error:
+            raise NotFound("the content is not stored yet") from error
+
+    async def _finality(self, number: BlockNumber) -> Finality:
+        heads = self._follower.heads
+        if heads is not None:
+            return heads.finality_of(number)
+        finalized = await self._ledger.finalized()
+        known = finalized is not None and number <= finalized
+        return Finality.FINALIZED if known else Finality.LATEST
+
+    def _resolve(self, token: str) -> tuple[TokenId, Address | None]:
+        if token.startswith("eip155:"):
+            asset = AssetId.parse(token, path="token")
+            if asset.chain_id != self._deployment.chain_id:
+                raise NotFound(f"the assets here live on eip155:{self._deployment.chain_id}")
+            return asset.token_id, asset.contract
+        if token.startswith("0x") and len(token) == 66:
+            try:
+                return TokenId(int(token, 16)), None
+            except ValueError:
+                pass
+        elif token.isascii() and token.isdigit() and len(token) <= 78 and int(token) < 2**256:
+            return TokenId(int(token)), None
+        raise InvalidField(
+            "token",
+            reason="not-a-token",
+            detail="expected 0x and 64 hex digits, a number or CAIP-19",
+        )
+
+
+class StoredManifests:
+    """Manifests from our own content store, for the verify flow."""
+
+    def __init__(self, contents: ContentStore) -> None:
+        self._contents = contents
+
+    async def manifest(self, digest: Digest) -> bytes:
+        """The bytes with this sha256. Raises as `ContentStore.read`."""
+        return b"".join([chunk async for chunk in self._contents.read(Cid.raw(digest))])
+
+
+def _read_cursor(cursor: str) -> tuple[BlockNumber, int]:
+    number, _, index = cursor.partition("-")
+    if not (number.isdigit() and index.isdigit() and cursor.isascii() and len(cursor) <= 40):
+        raise InvalidField("cursor", reason="not-a-cursor", detail="expected a cursor of ours")
+    return BlockNumber(int(number)), int(index)
+
+
+def _time(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

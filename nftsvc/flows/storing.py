@@ -1,0 +1,71 @@
+"""Content goes from the spool into the store, and is read back, before anything is minted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+from nftsvc.core.assets import Issuance
+from nftsvc.core.cid import Cid
+from nftsvc.core.errors import ContentCorrupt
+from nftsvc.core.issuance import IssuanceStatus
+from nftsvc.core.types import BatchId, Digest, digest_of
+from nftsvc.ports import Clock, ContentStore, Ledger, Spool
+
+AT_ONCE: Final = 4
+
+
+class Storing:
+    """Stores what a batch consists of."""
+
+    def __init__(
+        self, *, ledger: Ledger, spool: Spool, contents: ContentStore, clock: Clock
+    ) -> None:
+        self._ledger = ledger
+        self._spool = spool
+        self._contents = contents
+        self._clock = clock
+
+    async def store(self, batch: BatchId) -> None:
+        """Store all documents and manifests of a batch, and read each back.
+
+        Raises `ContentUnavailable`, `ContentCorrupt`, `ContentMissing`, `DiskFull`: nothing is
+        half done then, and it may be called again.
+        """
+        members = await self._ledger.members(batch)
+        accepted = [m for m in members if m.status is IssuanceStatus.ACCEPTED]
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(member: Issuance) -> None:
+            async with room:
+                await self._store(member)
+
+        await asyncio.gather(*(one(member) for member in accepted))
+        await self._ledger.advance(
+            [member.issuance for member in accepted],
+            current=IssuanceStatus.ACCEPTED,
+            to=IssuanceStatus.STORED,
+            at=self._clock.now(),
+            cause=f"kept and read back by {self._contents.name}",
+        )
+
+    async def forget(self, batch: BatchId) -> None:
+        """Remove from the spool what has come to its end."""
+        for issuance, status in (await self._ledger.statuses(batch)).items():
+            if status.is_terminal:
+                await self._spool.discard(issuance)
+
+    async def _store(self, member: Issuance) -> None:
+        for position, document in enumerate(member.documents):
+            await self._keep(self._spool.read(member.issuance, position), document.cid)
+        manifest = Cid.raw(Digest(digest_of(member.asset.token_id)))
+        await self._keep(_once(member.manifest), manifest)
+
+    async def _keep(self, source: AsyncIterator[bytes], expected: Cid) -> None:
+        kept = await self._contents.put(source)
+        if kept != expected:
+            raise ContentCorrupt(str(expected), store="the spool", detail=f"the bytes of {kept}")
+        await self._contents.verify(expected)
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
