@@ -51,7 +51,7 @@ class EmbeddedStore(ContentStore):
     async def _open(self, cid: Cid) -> BlockReader:
         path = self.path_of(cid)
         try:
-            return await asyncio.to_thread(_CarReader, path, store=self.name)
+            return await asyncio.to_thread(_CarReader, path, cid, store=self.name)
         except FileNotFoundError as error:
             raise ContentMissing(str(cid), store=self.name) from error
         except car.MalformedCar as error:
@@ -101,11 +101,12 @@ class EmbeddedStore(ContentStore):
 class _CarReader:
     """One CAR file; the places of its blocks are read once, their bytes when asked for."""
 
-    def __init__(self, path: Path, *, store: str) -> None:
+    def __init__(self, path: Path, cid: Cid, *, store: str) -> None:
         self._store = store
         self._file = path.open("rb")
         try:
-            car.read_root(self._file)
+            if car.read_root(self._file) != cid.upgraded():
+                raise car.MalformedCar("the header names another content")
             self._places = {cid: place for cid, *place in car.index(self._file)}
         except BaseException:
             self._file.close()

@@ -81,7 +81,7 @@ class KuboStore(ContentStore):
         )
         return _named(answer)
 
-    async def _open(self, cid: Cid) -> BlockReader:
+    async def _open(self, cid: Cid) -> BlockReader:  # noqa: ARG002 - Kubo has no state per content
         return _KuboReader(self)
 
     async def block(self, cid: Cid) -> bytes:
