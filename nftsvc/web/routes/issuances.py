@@ -1,0 +1,203 @@
+"""Issuing: deals and contents come in, issuances are followed to their end."""
+
+from io import BytesIO
+from typing import Annotated, Any, Final
+
+import segno
+from fastapi import APIRouter, Header, Request, Response
+
+from nftsvc.core.errors import InvalidField
+from nftsvc.core.types import AssetKind, IssuanceId
+from nftsvc.flows.views import IssuanceView
+from nftsvc.web import schemas
+from nftsvc.web.dependencies import App, Authorized
+from nftsvc.web.limits import bounded_body
+from nftsvc.web.multipart import boundary_of, parts
+
+router = APIRouter(prefix="/v1", tags=["issuances"], dependencies=[Authorized])
+
+_MAX_KEY: Final = 255
+_PROBLEM: Final = {"model": schemas.Problem}
+_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {**_PROBLEM, "description": "The JSON part cannot be read."},
+    401: {**_PROBLEM, "description": "No valid API token."},
+    408: {**_PROBLEM, "description": "The body did not end in time."},
+    409: {**_PROBLEM, "description": "The same Idempotency-Key is being answered right now."},
+    413: {**_PROBLEM, "description": "A file or the body is too large."},
+    422: {**_PROBLEM, "description": "A field, a file or the Idempotency-Key is not valid."},
+    503: {**_PROBLEM, "description": "Could not be stored now; ask again after Retry-After."},
+}
+_DEAL: Final = {
+    "contractNumber": "DG-2026-0117",
+    "contractDate": "2026-11-20",
+    "exporter": {
+        "name": "대한정밀펌프 주식회사",
+        "nameEnglish": "Daehan Precision Pump Co., Ltd.",
+        "country": "KR",
+        "businessRegistrationNumber": "1208147521",
+    },
+    "buyer": {"name": "Nordwind Maschinen GmbH", "country": "DE"},
+    "incoterm": {"code": "CIF", "place": "Hamburg"},
+    "currency": "USD",
+    "amount": "128000.00",
+    "goods": [
+        {
+            "description": "Centrifugal pump DP-40",
+            "hsCode": "841370",
+            "quantity": "40",
+            "unit": "C62",
+        }
+    ],
+    "programmeYear": 2026,
+}
+_CONTENT: Final = {
+    "name": "원심펌프 DP-40",
+    "nameEnglish": "Centrifugal pump DP-40",
+    "description": "Stainless centrifugal pump, 40 m3/h.",
+    "company": {
+        "name": "대한정밀펌프 주식회사",
+        "country": "KR",
+        "businessRegistrationNumber": "1208147521",
+    },
+    "programmeYear": 2026,
+    "hsCode": "841370",
+}
+
+
+def _body(part: str, example: object, files: str) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "required": [part, files],
+        "properties": {
+            part: {"type": "object", "examples": [example]},
+            files: {"type": "array", "items": {"type": "string", "format": "binary"}},
+        },
+    }
+    encoding = {part: {"contentType": "application/json"}}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": schema, "encoding": encoding}},
+        }
+    }
+
+
+_Key = Annotated[
+    str | None,
+    Header(
+        description="Chosen by the caller, once for each request it wants answered once.",
+        examples=["deal-DG-2026-0117"],
+    ),
+]
+
+
+@router.post(
+    "/deals",
+    status_code=202,
+    response_model=schemas.Issuance,
+    responses=_REFUSALS,
+    summary="Issue the token of a closed deal",
+    openapi_extra=_body("deal", _DEAL, "document"),
+)
+async def post_deal(
+    request: Request, response: Response, application: App, idempotency_key: _Key = None
+) -> schemas.Issuance:
+    """One JSON part `deal` and one or more files `document`; the files are encrypted."""
+    return await _accept(AssetKind.EXPORT_CONTRACT, request, response, application, idempotency_key)
+
+
+@router.post(
+    "/contents",
+    status_code=202,
+    response_model=schemas.Issuance,
+    responses=_REFUSALS,
+    summary="Issue the token of product content",
+    openapi_extra=_body("content", _CONTENT, "file"),
+)
+async def post_content(
+    request: Request, response: Response, application: App, idempotency_key: _Key = None
+) -> schemas.Issuance:
+    """One JSON part `content` and one or more files `file`; the files are public."""
+    return await _accept(AssetKind.PRODUCT_CONTENT, request, response, application, idempotency_key)
+
+
+@router.get(
+    "/issuances/{id}",
+    response_model=schemas.Issuance,
+    responses={401: _PROBLEM, 404: _PROBLEM},
+    summary="How far an issuance is",
+)
+async def get_issuance(id: str, response: Response, application: App) -> schemas.Issuance:
+    """`finalized` and `failed` are ends; every change before is in `events`."""
+    response.headers["Cache-Control"] = "no-store"
+    return _issuance(await application.issuance(IssuanceId(id)), application)
+
+
+@router.get(
+    "/issuances/{id}/qr.svg",
+    response_class=Response,
+    responses={200: {"content": {"image/svg+xml": {}}}, 401: _PROBLEM, 404: _PROBLEM},
+    summary="The verification link as a QR code",
+)
+async def get_issuance_qr(id: str, application: App) -> Response:
+    """The link is a secret of whoever holds the documents: so is its picture."""
+    view = await application.issuance(IssuanceId(id))
+    return qr_response(view.verify_link, cache="no-store")
+
+
+def qr_response(text: str, *, cache: str) -> Response:
+    """`text` as a QR code, error correction M, in SVG."""
+    picture = BytesIO()
+    segno.make_qr(text, error="m").save(picture, kind="svg", scale=4, border=2)
+    return Response(picture.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": cache})
+
+
+async def _accept(
+    kind: AssetKind, request: Request, response: Response, application: App, key: str | None
+) -> schemas.Issuance:
+    if key is None or not 0 < len(key) <= _MAX_KEY or not (key.isascii() and key.isprintable()):
+        raise InvalidField(
+            "Idempotency-Key",
+            reason="missing" if not key else "not-a-key",
+            detail=f"expected 1 to {_MAX_KEY} printable ASCII characters",
+        )
+    boundary = boundary_of(request.headers.get("content-type", ""))
+    settings = application.settings
+    body = bounded_body(
+        request, most=settings.max_body_bytes, seconds=settings.body_seconds
+    )
+    view = await application.accept(kind, key=key, parts=parts(body, boundary=boundary))
+    response.headers["Location"] = f"/v1/issuances/{view.id}"
+    response.headers["Cache-Control"] = "no-store"
+    return _issuance(view, application)
+
+
+def _issuance(view: IssuanceView, application: App) -> schemas.Issuance:
+    token = f"0x{view.asset.token_id:064x}"
+    base = application.settings.public_url.rstrip("/")
+    return schemas.Issuance(
+        id=view.id,
+        kind=view.kind,
+        status=view.status,
+        asset=str(view.asset),
+        token_id=token,
+        manifest_cid=view.manifest_cid,
+        accepted_at=view.accepted_at,
+        events=[schemas.StatusEvent(status=e.status, at=e.at, cause=e.cause) for e in view.events],
+        transaction=schemas.Transaction(
+            hash=view.transaction.hash, block_number=view.transaction.block_number
+        )
+        if view.transaction
+        else None,
+        error=schemas.Failure(code=view.error.code, detail=view.error.detail)
+        if view.error
+        else None,
+        links=schemas.IssuanceLinks(
+            verify=view.verify_link,
+            asset=f"{base}/assets/{token}",
+            history=f"{base}/v1/assets/{token}/history",
+        ),
+        documents=[
+            schemas.IssuedDocument(name=d.name, cid=d.cid, size=d.size) for d in view.documents
+        ],
+    )

@@ -1,0 +1,202 @@
+"""The JSON of the API, with examples. camelCase outside, snake_case inside."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from nftsvc.core.history import Finality, RecordKind
+from nftsvc.core.issuance import IssuanceStatus
+from nftsvc.core.types import AssetKind, TokenStatus
+
+_CONTRACT = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+_TOKEN = "0xace13d41d29a2490d3b02e1a5b164dba0f9453c75762d4c905924adc2932c5c7"
+_ASSET = f"eip155:31337/erc721:{_CONTRACT}/{int(_TOKEN, 16)}"
+_ACCOUNT = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+_BLOCK_HASH = "0x" + "8f" * 32
+_TRANSACTION = "0x" + "3c" * 32
+_CID = "bafkreifm4e6udutkesinhmboe6nrmtn2b6kfhr2xmlkmsbmsjlocsmwfy4"
+
+
+def _example(value: object) -> Any:
+    return Field(examples=[value])
+
+
+class Schema(BaseModel):
+    """Common manners of every schema."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class FieldError(Schema):
+    """One field at fault."""
+
+    path: Annotated[str, _example("goods[0].hsCode")]
+    reason: Annotated[str, _example("unknown-hs-code")]
+    detail: Annotated[str, _example("'999999' is not in use")]
+
+
+class Problem(Schema):
+    """RFC 9457. `code` and each `reason` are permanent."""
+
+    type: Annotated[str, _example("urn:nftsvc:problem:invalid-field")]
+    title: Annotated[str, _example("A field is not valid")]
+    status: Annotated[int, _example(422)]
+    detail: Annotated[str, _example("goods[0].hsCode: '999999' is not in use")]
+    code: Annotated[str, _example("invalid-field")]
+    errors: list[FieldError] = []
+
+
+class StatusEvent(Schema):
+    """One change of an issuance's status."""
+
+    status: IssuanceStatus
+    at: datetime
+    cause: Annotated[str, _example("request")]
+
+
+class Transaction(Schema):
+    """The transaction that carries the token; the block is there once it is mined."""
+
+    hash: Annotated[str, _example(_TRANSACTION)]
+    block_number: Annotated[int | None, _example(90)] = None
+
+
+class Failure(Schema):
+    """Why an issuance failed."""
+
+    code: Annotated[str, _example("transaction-refused")]
+    detail: str
+
+
+class IssuanceLinks(Schema):
+    """Where to go on. `verify` is a secret: its fragment opens the commitments."""
+
+    verify: Annotated[str, _example(f"https://register.example/verify#a={_ASSET}&s=AQEBAQEBAQEBAQEBAQEBAQ")]
+    asset: Annotated[str, _example(f"https://register.example/assets/{_TOKEN}")]
+    history: Annotated[str, _example(f"https://register.example/v1/assets/{_TOKEN}/history")]
+
+
+class IssuedDocument(Schema):
+    """A document as it was stored; `size` in bytes."""
+
+    name: Annotated[str, _example("수출계약서.pdf")]
+    cid: Annotated[str, _example(_CID)]
+    size: Annotated[int, _example(48213)]
+
+
+class Issuance(Schema):
+    """One request to issue, and how far it is."""
+
+    id: Annotated[str, _example("01KAN2V6A4Y0Z3T6Q0T9B1N7XE")]
+    kind: AssetKind
+    status: IssuanceStatus
+    asset: Annotated[str, _example(_ASSET)]
+    token_id: Annotated[str, _example(_TOKEN)]
+    manifest_cid: Annotated[str, _example(_CID)]
+    accepted_at: datetime
+    events: list[StatusEvent]
+    transaction: Transaction | None
+    error: Failure | None
+    links: IssuanceLinks
+    documents: list[IssuedDocument]
+
+
+class BlockRef(Schema):
+    """One block of the chain."""
+
+    number: Annotated[int, _example(90)]
+    hash: Annotated[str, _example(_BLOCK_HASH)]
+
+
+class Asset(Schema):
+    """One asset as the chain has it at `block`."""
+
+    asset: Annotated[str, _example(_ASSET)]
+    token_id: Annotated[str, _example(_TOKEN)]
+    kind: AssetKind
+    status: TokenStatus
+    version: Annotated[int, _example(1)]
+    holder: Annotated[str, _example(_ACCOUNT)]
+    issuer: Annotated[str, _example(_ACCOUNT)]
+    issued_at: datetime
+    digest: Annotated[str, _example(_TOKEN[2:])]
+    manifest_cid: Annotated[str, _example(_CID)]
+    manifest: dict[str, Any]
+    block: BlockRef
+    finality: Finality
+
+
+class HistoryItem(Schema):
+    """One record of the asset on the chain. What is null does not belong to its `kind`."""
+
+    kind: RecordKind
+    at: datetime
+    block: BlockRef
+    transaction: Annotated[str, _example(_TRANSACTION)]
+    log_index: Annotated[int, _example(0)]
+    actor: Annotated[str | None, _example(_ACCOUNT)] = None
+    from_: Annotated[str | None, Field(alias="from")] = None
+    to: str | None = None
+    digest: str | None = None
+    version: int | None = None
+    status: TokenStatus | None = None
+    previous_block: int | None = None
+    finality: Finality
+
+
+class History(Schema):
+    """A page of an asset's history; `next` is the cursor of the following page."""
+
+    items: list[HistoryItem]
+    next: str | None
+
+
+class Documents(Schema):
+    """The assets that hold a public document. A hint: a verifier checks it."""
+
+    assets: Annotated[list[str], _example([_ASSET])]
+
+
+class TrustedIssuer(Schema):
+    """An issuer with its accounts and contracts, CAIP-10."""
+
+    name: Annotated[str, _example("Daegu Export Platform")]
+    name_ko: Annotated[str | None, _example("대구 수출 플랫폼")] = None
+    accounts: Annotated[list[str], _example([f"eip155:31337:{_ACCOUNT}"])]
+    contracts: Annotated[list[str], _example([f"eip155:31337:{_CONTRACT}"])]
+
+
+class Trust(Schema):
+    """The issuers that this register recognises."""
+
+    issuers: list[TrustedIssuer]
+
+
+class Chain(Schema):
+    """A chain, and the RPC endpoints that a verifier may ask itself."""
+
+    chain_id: Annotated[int, _example(31337)]
+    name: Annotated[str, _example("Local chain")]
+    rpc: Annotated[list[str], _example(["https://rpc.example"])]
+
+
+class Chains(Schema):
+    """Where a verifier asks, and how many endpoints must agree."""
+
+    chains: list[Chain]
+    quorum: Annotated[int, _example(2)]
+
+
+class Health(Schema):
+    """Whether the process works."""
+
+    status: Literal["ok", "failing"]
+
+
+class Readiness(Schema):
+    """Whether the parts answer: `ok`, or the code of the error."""
+
+    status: Literal["ok", "failing"]
+    parts: Annotated[dict[str, str], _example({"chain": "ok", "ledger": "ok", "content": "ok"})]
