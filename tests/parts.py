@@ -105,8 +105,6 @@ PARTS: Final = {
         lambda: _brought("postgresql"), _debian_root, "run scripts/bring/postgresql"
     ),
     "chromium": Part(lambda: _brought("chromium"), _debian_root, "run scripts/bring/chromium"),
-    # Built only when asked for: scripts/test --geth.
-    "geth": Part(lambda: _brought("geth"), lambda: False, "run scripts/bring/geth"),
 }
 
 
