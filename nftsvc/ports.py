@@ -279,8 +279,8 @@ class Spool(ABC):
         """Forget the files of an issuance; nothing happens where there are none."""
 
     @abstractmethod
-    async def issuances(self) -> frozenset[IssuanceId]:
-        """Whose files lie here, finished requests only."""
+    async def left_behind(self) -> frozenset[IssuanceId]:
+        """Whose files have lain here for long. Requests that never came to an end are removed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from nftsvc.core.types import IssuanceId
 from nftsvc.ports import ByteSink, Spool, Staging
 
 CHUNK_BYTES: Final = 1024 * 1024
-ABANDONED_SECONDS: Final = 24 * 3600.0
+LONG_SECONDS: Final = 24 * 3600.0
 _INCOMING: Final = ".incoming"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
@@ -48,19 +48,19 @@ class FolderSpool(Spool):
     async def discard(self, issuance: IssuanceId) -> None:
         await asyncio.to_thread(shutil.rmtree, self._root / issuance, ignore_errors=True)
 
-    async def issuances(self) -> frozenset[IssuanceId]:
-        return await asyncio.to_thread(self._issuances)
+    async def left_behind(self) -> frozenset[IssuanceId]:
+        return await asyncio.to_thread(self._left_behind)
 
-    def sweep(self) -> None:
-        """Remove what was left in `.incoming` by requests that ended long ago."""
-        oldest = time.time() - ABANDONED_SECONDS
+    def _left_behind(self) -> frozenset[IssuanceId]:
+        oldest = time.time() - LONG_SECONDS
         for folder in self._incoming.iterdir():
             if folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder, ignore_errors=True)
-
-    def _issuances(self) -> frozenset[IssuanceId]:
-        names = (entry.name for entry in self._root.iterdir())
-        return frozenset(IssuanceId(name) for name in names if name != _INCOMING)
+        return frozenset(
+            IssuanceId(folder.name)
+            for folder in self._root.iterdir()
+            if folder != self._incoming and folder.stat().st_mtime < oldest
+        )
 
 
 class _SpoolFile:

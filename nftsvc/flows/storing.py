@@ -54,6 +54,13 @@ class Storing:
             if status.is_terminal:
                 await self._spool.discard(issuance)
 
+    async def sweep(self) -> None:
+        """Remove from the spool what no issuance is waiting for any more."""
+        for issuance in await self._spool.left_behind():
+            known = await self._ledger.issuance(issuance)
+            if known is None or known.status.is_terminal:
+                await self._spool.discard(issuance)
+
     async def _store(self, member: Issuance) -> None:
         for position, document in enumerate(member.documents):
             await self._keep(self._spool.read(member.issuance, position), document.cid)

@@ -1,28 +1,23 @@
 """Reading: one asset, its history, the assets of a document, and content by its CID."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from nftsvc.core import canonical
 from nftsvc.core.asset_head import AssetHead
-from nftsvc.core.canonical import Json
 from nftsvc.core.cid import Cid
 from nftsvc.core.deployment import Deployment
 from nftsvc.core.errors import ContentMissing, InvalidField, NotFound
-from nftsvc.core.history import Finality, RecordEvent
+from nftsvc.core.history import Finality
 from nftsvc.core.types import (
     Address,
     AssetId,
-    AssetKind,
-    BlockHash,
     BlockNumber,
     Digest,
     TokenId,
-    TokenStatus,
 )
 from nftsvc.flows.follow import Follower
+from nftsvc.flows.views import AssetView, BlockRef, Content, HistoryItem, HistoryPage
 from nftsvc.ports import ContentStore, Ledger
 
 MOST_ITEMS: Final = 200
@@ -30,60 +25,7 @@ MOST_RECORDS: Final = 10_000
 OCTETS: Final = "application/octet-stream"
 
 
-@dataclass(frozen=True, slots=True)
-class BlockRef:
-    """A block by number and hash."""
-
-    number: BlockNumber
-    hash: BlockHash
-
-
-@dataclass(frozen=True, slots=True)
-class AssetView:
-    """Where an asset stands, by the newest record that the chain holds of it."""
-
-    asset: AssetId
-    kind: AssetKind
-    status: TokenStatus
-    version: int
-    holder: Address
-    issuer: Address
-    issued_at: datetime
-    digest: Digest
-    manifest_cid: str
-    manifest: Json
-    block: BlockRef
-    finality: Finality
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryItem:
-    """One record of an asset, and how firmly the chain holds it."""
-
-    record: RecordEvent
-    finality: Finality
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryPage:
-    """Records in the chain's order; `next` is the cursor of the page behind, None at the end."""
-
-    items: tuple[HistoryItem, ...]
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A content of ours. `chunks` are compared with the CID before they are given."""
-
-    cid: str
-    size: int
-    media_type: str
-    chunks: AsyncIterator[bytes]
-
-
-class HistoryFlow:
+class ReadFlow:
     """Reads what was followed into the ledger; content comes from the store, checked."""
 
     def __init__(

@@ -1,0 +1,476 @@
+"""The only place where things are wired: settings in, a service or a verifier out."""
+
+import asyncio
+import contextlib
+import hmac
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from nftsvc.adapters.age_sealer import AgeSealer, recipient_of
+from nftsvc.adapters.database import Database
+from nftsvc.adapters.dbos_engine import DbosEngine
+from nftsvc.adapters.deployer import Deployer
+from nftsvc.adapters.embedded_store import EmbeddedStore
+from nftsvc.adapters.evm_chain import EvmChain
+from nftsvc.adapters.failover_chain import FailoverChain
+from nftsvc.adapters.gateway import Gateway
+from nftsvc.adapters.keystore_signer import KeystoreSigner
+from nftsvc.adapters.kubo_store import KuboStore
+from nftsvc.adapters.spool import FolderSpool
+from nftsvc.adapters.sql_ledger import SqlLedger
+from nftsvc.adapters.system_clock import SystemClock
+from nftsvc.core.canonical import Json
+from nftsvc.core.cid import Cid
+from nftsvc.core.deployment import Deployment
+from nftsvc.core.errors import (
+    ChainUnavailable,
+    ContentMissing,
+    InvalidField,
+    InvalidJson,
+    Misconfigured,
+    NftsvcError,
+    SealUnreadable,
+    Unauthorized,
+    Unavailable,
+)
+from nftsvc.core.link import VerificationLink
+from nftsvc.core.trust import TrustList
+from nftsvc.core.types import (
+    Address,
+    AssetId,
+    AssetKind,
+    BlockNumber,
+    Digest,
+    Gas,
+    IssuanceId,
+    Wei,
+    parse_address,
+)
+from nftsvc.core.verify import VerificationReport
+from nftsvc.flows.accept import AcceptFlow, Limits, Part
+from nftsvc.flows.dispatch import Dispatcher
+from nftsvc.flows.follow import Follower
+from nftsvc.flows.issuances import Issuances
+from nftsvc.flows.issue import IssueFlow, SendingPolicy
+from nftsvc.flows.patience import until_done
+from nftsvc.flows.read import ReadFlow
+from nftsvc.flows.storing import Storing
+from nftsvc.flows.verify import VerifyFlow
+from nftsvc.flows.views import AssetView, Content, HistoryPage, IssuanceView
+from nftsvc.ports import Chain, Clock, ContentStore, Engine, Ledger, Sealer, Signer, Spool
+from nftsvc.settings import Settings, VerifierSettings, read_secret
+
+GWEI: Final = 10**9
+_PROBE: Final = Cid.of_block(b"")
+"""Asked for to see whether the store answers; whether it has it does not matter."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether the process does its work."""
+
+    alive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether requests can be served; each part is `ok` or the code of what is wrong."""
+
+    ready: bool
+    parts: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The outside as the service sees it, one adapter for each port."""
+
+    ledger: Ledger
+    chain: Chain
+    signer: Signer
+    contents: ContentStore
+    spool: Spool
+    sealer: Sealer
+    engine: Engine
+    clock: Clock
+
+
+class Application:
+    """The service without its web side: what routes and tests call."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        adapters: Adapters,
+        deployment: Deployment,
+        custody: Address,
+        recovery_identity: str,
+        trust: TrustList | None,
+        api_tokens: tuple[str, ...],
+    ) -> None:
+        self.settings = settings
+        self._adapters = adapters
+        self._deployment = deployment
+        self._trust = trust
+        self._api_tokens = api_tokens
+        self._tasks: list[asyncio.Task[None]] = []
+        self._fault: NftsvcError | None = None
+        ledger, chain, clock = adapters.ledger, adapters.chain, adapters.clock
+        recipient = recipient_of(recovery_identity)
+        self._accepting = AcceptFlow(
+            ledger=ledger,
+            spool=adapters.spool,
+            sealer=adapters.sealer,
+            clock=clock,
+            deployment=deployment,
+            custody=custody,
+            recovery=(recipient, *settings.recovery_recipients),
+            limits=Limits(
+                file_bytes=settings.max_file_bytes,
+                body_bytes=settings.max_body_bytes,
+                documents=settings.max_documents,
+                body_seconds=settings.body_seconds,
+            ),
+        )
+        self._issuances = Issuances(
+            ledger=ledger,
+            sealer=adapters.sealer,
+            identity=recovery_identity,
+            recipient=recipient,
+            public_url=settings.public_url,
+        )
+        self._storing = Storing(
+            ledger=ledger, spool=adapters.spool, contents=adapters.contents, clock=clock
+        )
+        gas_cap = Gas(settings.transaction_gas_cap)
+        self._issuing = IssueFlow(
+            ledger=ledger,
+            chain=chain,
+            signer=adapters.signer,
+            storing=self._storing,
+            clock=clock,
+            policy=SendingPolicy(fee_cap=Wei(settings.fee_cap_gwei * GWEI), gas_cap=gas_cap),
+        )
+        self._dispatcher = Dispatcher(
+            ledger=ledger,
+            engine=adapters.engine,
+            clock=clock,
+            deadline=settings.batch_deadline_ms / 1000,
+            gas_cap=gas_cap,
+        )
+        self._follower = Follower(
+            ledger=ledger,
+            chain=chain,
+            clock=clock,
+            start=BlockNumber(min(c.block for c in deployment.contracts.values())),
+        )
+        self._reading = ReadFlow(
+            ledger=ledger,
+            contents=adapters.contents,
+            follower=self._follower,
+            deployment=deployment,
+        )
+
+    async def start(self) -> None:
+        """Take up work, also what was left unfinished.
+
+        Raises `WrongChain` and `WrongContract` where the chain is not the one on record, and
+        `LedgerUnavailable`. A chain that is away is waited for while requests are accepted.
+        """
+        await self._adapters.ledger.start()
+        await self._storing.sweep()
+        try:
+            await self._check_chain()
+        except Unavailable as error:
+            _log.warning("starting without the chain: %s", error)
+            self._fault = error
+            self._begin(self._work_when_chain_is_back())
+        else:
+            await self._work()
+
+    async def stop(self) -> None:
+        """Lay down work where it is; the next start takes it up."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._tasks.clear()
+        await self._adapters.engine.stop()
+        await self._adapters.chain.close()
+        await self._adapters.contents.close()
+        await self._adapters.ledger.stop()
+
+    # issuing
+
+    def authorize(self, token: str | None) -> None:
+        """Raises `Unauthorized` where `token` is not one of the API tokens."""
+        given = (token or "").encode()
+        known = [hmac.compare_digest(given, expected.encode()) for expected in self._api_tokens]
+        if not any(known):
+            raise Unauthorized("an API token is needed")
+
+    async def accept(
+        self, kind: AssetKind, *, key: str, parts: AsyncIterator[Part]
+    ) -> IssuanceView:
+        """Accept a request; see `AcceptFlow.accept` for what is raised."""
+        issuance = await self._accepting.accept(kind, key=key, parts=parts)
+        self._dispatcher.wake()
+        return await self._issuances.view(issuance)
+
+    async def issuance(self, id: IssuanceId) -> IssuanceView:
+        """One issuance. Raises `NotFound`."""
+        return await self._issuances.view(id)
+
+    # reading
+
+    async def asset(self, token: str) -> AssetView:
+        """Where an asset stands. Raises `InvalidField`, `NotFound`."""
+        return await self._reading.asset(token)
+
+    async def history(
+        self, token: str, *, cursor: str | None = None, limit: int = 50
+    ) -> HistoryPage:
+        """A page of an asset's records. Raises `InvalidField`, `NotFound`."""
+        return await self._reading.history(token, cursor=cursor, limit=limit)
+
+    async def find_by_hash(self, digest: Digest) -> tuple[AssetId, ...]:
+        """The assets with a public document of this sha256."""
+        return await self._reading.find_by_hash(digest)
+
+    async def content(self, cid: str) -> Content:
+        """A content of ours. Raises `InvalidCid`, `NotFound`, `ContentUnavailable`."""
+        return await self._reading.content(cid)
+
+    def trust(self) -> Json:
+        """The published trust list."""
+        if self._trust is None:
+            return {"issuers": []}
+        return self._trust.to_json()
+
+    def chains(self) -> Json:
+        """Where browsers ask the chain, and how many endpoints must agree."""
+        urls: list[Json] = [*self.settings.browser_rpc_urls()]
+        chain: dict[str, Json] = {
+            "chainId": self._deployment.chain_id,
+            "name": self.settings.chain_name,
+            "rpc": urls,
+        }
+        return {"chains": [chain], "quorum": min(self.settings.quorum, max(1, len(urls)))}
+
+    async def health(self) -> Health:
+        """Whether the background work runs."""
+        return Health(alive=not any(_failed(task) for task in self._tasks))
+
+    async def readiness(self) -> Readiness:
+        """Ask every part whether it can work now."""
+        probes: dict[str, Coroutine[Any, Any, object]] = {
+            "chain": self._adapters.chain.heads(),
+            "ledger": self._adapters.ledger.finalized(),
+            "content": self._adapters.contents.has(_PROBE),
+        }
+        answers = await asyncio.gather(*probes.values(), return_exceptions=True)
+        parts = {name: _state(answer) for name, answer in zip(probes, answers, strict=True)}
+        parts["follower"] = _state(self._fault or self._follower.fault)
+        return Readiness(all(state == "ok" for state in parts.values()), parts)
+
+    async def _check_chain(self) -> None:
+        away: ChainUnavailable | None = None
+        for url in self.settings.rpc_urls:
+            deployer = Deployer(url, timeout=self.settings.rpc_seconds)
+            try:
+                await deployer.check(self._deployment)
+            except ChainUnavailable as error:
+                away = error
+                continue
+            finally:
+                await deployer.close()
+            return
+        if away is not None:
+            raise away
+
+    async def _work_when_chain_is_back(self) -> None:
+        try:
+            await until_done(self._check_chain, clock=self._adapters.clock, what="find the chain")
+        except NftsvcError as error:
+            self._fault = error
+            raise
+        self._fault = None
+        await self._work()
+
+    async def _work(self) -> None:
+        await self._adapters.engine.start(self._issuing.run)
+        self._begin(self._dispatcher.run())
+        self._begin(self._follower.run())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+
+class Verifier:
+    """Verifies without a service: asks the chain itself, and believes no gateway."""
+
+    def __init__(
+        self, settings: VerifierSettings, *, gateway: Gateway | None, trust: TrustList | None
+    ) -> None:
+        self._settings = settings
+        self._gateway = gateway
+        self._trust = trust
+
+    async def verify(self, link: VerificationLink, *, digest: Digest | None) -> VerificationReport:
+        """The verdict; what could not be asked is in the report."""
+        chain_id = link.asset.chain_id
+        chains = [EvmChain(url, chain_id=chain_id) for url in self._settings.rpc_urls]
+        flow = VerifyFlow(
+            chains=chains,
+            manifests=self._gateway if self._gateway is not None else _NoManifests(),
+            trust=self._trust,
+            quorum=self._settings.quorum,
+        )
+        try:
+            return await flow.verify(link, digest=digest)
+        finally:
+            for chain in chains:
+                await chain.close()
+
+    async def find(self, digest: Digest) -> tuple[AssetId, ...]:
+        """Assets with this public document, as the gateway says. Raises `ContentUnavailable`."""
+        if self._gateway is None:
+            raise Misconfigured("NFTSVC_GATEWAY_URL: needed to find a document without a link")
+        return await self._gateway.assets_with(digest)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._gateway is not None:
+            await self._gateway.close()
+
+
+class _NoManifests:
+    async def manifest(self, digest: Digest) -> bytes:
+        raise ContentMissing(str(Cid.raw(digest)), store="no gateway")
+
+
+def bootstrap(settings: Settings) -> Application:
+    """Wire the service. Reads files, touches nothing else. Raises `Misconfigured`."""
+    deployment = _deployment(settings.deployment_file)
+    identity = read_secret(settings.recovery_identity_file, setting="recovery_identity_file")
+    try:
+        recipient_of(identity)
+    except SealUnreadable as error:
+        raise Misconfigured(f"NFTSVC_RECOVERY_IDENTITY_FILE: {error}") from None
+    return Application(
+        settings,
+        adapters=adapters(settings, deployment=deployment),
+        deployment=deployment,
+        custody=_custody(settings, deployment),
+        recovery_identity=identity,
+        trust=_trust(settings.trust_file),
+        api_tokens=tuple(
+            read_secret(path, setting="api_token_files") for path in settings.api_token_files
+        ),
+    )
+
+
+def adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
+    """The adapters that the settings choose. Raises `Misconfigured`."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    password = read_secret(settings.keystore_password_file, setting="keystore_password_file")
+    signer = KeystoreSigner.load(settings.keystore_file, password=password)
+    if signer.address != deployment.issuer:
+        raise Misconfigured(
+            f"NFTSVC_KEYSTORE_FILE: holds {signer.address}, and the contracts' issuer is "
+            f"{deployment.issuer}"
+        )
+    ledger_url, engine_url = _database_urls(settings)
+    contracts = {kind: contract.address for kind, contract in deployment.contracts.items()}
+    return Adapters(
+        ledger=SqlLedger(Database(ledger_url)),
+        chain=FailoverChain(
+            [
+                EvmChain(
+                    url,
+                    chain_id=deployment.chain_id,
+                    contracts=contracts,
+                    depth=settings.confirmation_depth,
+                    timeout=settings.rpc_seconds,
+                )
+                for url in settings.rpc_urls
+            ]
+        ),
+        signer=signer,
+        contents=KuboStore(settings.kubo_url, bearer_file=settings.kubo_bearer_file)
+        if settings.content_store == "kubo"
+        else EmbeddedStore(settings.data_dir / "content"),
+        spool=FolderSpool(settings.data_dir / "spool"),
+        sealer=AgeSealer(),
+        engine=DbosEngine(engine_url),
+        clock=SystemClock(),
+    )
+
+
+def bootstrap_verifier(settings: VerifierSettings) -> Verifier:
+    """Wire a verifier. Raises `Misconfigured`."""
+    gateway = Gateway(settings.gateway_url) if settings.gateway_url else None
+    return Verifier(settings, gateway=gateway, trust=_trust(settings.trust_file))
+
+
+def _deployment(path: Path) -> Deployment:
+    try:
+        return Deployment.parse(path.read_bytes())
+    except OSError as error:
+        raise Misconfigured(f"NFTSVC_DEPLOYMENT_FILE: cannot read {path}: {error}") from error
+    except (InvalidJson, InvalidField) as error:
+        raise Misconfigured(f"NFTSVC_DEPLOYMENT_FILE: {path}: {error}") from error
+
+
+def _trust(path: Path | None) -> TrustList | None:
+    if path is None:
+        return None
+    try:
+        return TrustList.parse(path.read_bytes())
+    except OSError as error:
+        raise Misconfigured(f"NFTSVC_TRUST_FILE: cannot read {path}: {error}") from error
+    except (InvalidJson, InvalidField) as error:
+        raise Misconfigured(f"NFTSVC_TRUST_FILE: {path}: {error}") from error
+
+
+def _custody(settings: Settings, deployment: Deployment) -> Address:
+    if settings.custody_account is None:
+        return deployment.issuer
+    try:
+        return parse_address(settings.custody_account)
+    except InvalidField as error:
+        raise Misconfigured(f"NFTSVC_CUSTODY_ACCOUNT: {error.detail}") from error
+
+
+def _database_urls(settings: Settings) -> tuple[sa.URL, str]:
+    """Where the ledger is, and where the engine keeps its own tables."""
+    if settings.database_url is None:
+        folder = settings.data_dir.resolve()
+        ledger = sa.URL.create("sqlite+aiosqlite", database=str(folder / "ledger.sqlite"))
+        return ledger, f"sqlite:///{folder / 'engine.sqlite'}"
+    try:
+        url = sa.make_url(settings.database_url.get_secret_value())
+    except sa.exc.ArgumentError:
+        raise Misconfigured("NFTSVC_DATABASE_URL: not a database URL") from None
+    if url.get_backend_name() != "postgresql":
+        raise Misconfigured("NFTSVC_DATABASE_URL: only PostgreSQL; SQLite needs no setting")
+    ledger = url.set(drivername="postgresql+psycopg")
+    return ledger, ledger.render_as_string(hide_password=False)
+
+
+def _failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None
+
+
+def _state(answer: object) -> str:
+    if isinstance(answer, NftsvcError):
+        return answer.code
+    return "internal" if isinstance(answer, BaseException) else "ok"

@@ -1,0 +1,100 @@
+"""What is shown of issuances, assets and their history."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from nftsvc.core.assets import Failure, TransactionSeen
+from nftsvc.core.canonical import Json
+from nftsvc.core.history import Finality, RecordEvent
+from nftsvc.core.issuance import IssuanceStatus, StatusChange
+from nftsvc.core.types import (
+    Address,
+    AssetId,
+    AssetKind,
+    BlockHash,
+    BlockNumber,
+    Digest,
+    IssuanceId,
+    TokenStatus,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """One document. `size` in bytes as it is kept, which is encrypted where confidential."""
+
+    name: str
+    cid: str
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssuanceView:
+    """One issuance. `verify_link` holds the salts: it is for the parties alone."""
+
+    id: IssuanceId
+    kind: AssetKind
+    status: IssuanceStatus
+    asset: AssetId
+    manifest_cid: str
+    accepted_at: datetime
+    events: tuple[StatusChange, ...]
+    transaction: TransactionSeen | None
+    error: Failure | None
+    verify_link: str = field(repr=False)
+    documents: tuple[DocumentView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRef:
+    """A block by number and hash."""
+
+    number: BlockNumber
+    hash: BlockHash
+
+
+@dataclass(frozen=True, slots=True)
+class AssetView:
+    """Where an asset stands, by the newest record that the chain holds of it."""
+
+    asset: AssetId
+    kind: AssetKind
+    status: TokenStatus
+    version: int
+    holder: Address
+    issuer: Address
+    issued_at: datetime
+    digest: Digest
+    manifest_cid: str
+    manifest: Json
+    block: BlockRef
+    finality: Finality
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """One record of an asset, and how firmly the chain holds it."""
+
+    record: RecordEvent
+    finality: Finality
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Records in the chain's order; `next` is the cursor of the page behind, None at the end."""
+
+    items: tuple[HistoryItem, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A content of ours. `chunks` are compared with the CID before they are given."""
+
+    cid: str
+    size: int
+    media_type: str
+    chunks: AsyncIterator[bytes]

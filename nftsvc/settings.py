@@ -1,0 +1,165 @@
+"""Settings from the environment (`NFTSVC_...`): read once, frozen, and passed down.
+
+Secrets are never settings themselves, only paths of files that nobody but their owner may read.
+"""
+
+import stat
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from nftsvc.core.errors import Misconfigured
+
+PREFIX: Final = "NFTSVC_"
+MEBIBYTE: Final = 1024 * 1024
+
+Loaded = TypeVar("Loaded", bound="_Loaded")
+Texts = Annotated[tuple[str, ...], NoDecode]
+Paths = Annotated[tuple[Path, ...], NoDecode]
+
+
+class _Loaded(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """Read the environment; `given` comes before it. Raises `Misconfigured`."""
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            faults = [
+                f"{PREFIX}{'_'.join(map(str, fault['loc'][:1])).upper()}: {fault['msg']}"
+                for fault in error.errors(include_input=False, include_url=False)
+            ]
+            raise Misconfigured("; ".join(faults)) from None
+
+
+class VerifierSettings(_Loaded):
+    """What a buyer's machine needs to verify: it asks the chain itself."""
+
+    rpc_urls: Texts = Field(min_length=1, description="RPC endpoints of the chain, one or more.")
+    quorum: int = Field(1, ge=1, le=16, description="How many endpoints must agree.")
+    gateway_url: str | None = Field(None, description="Service that manifests are fetched from.")
+    trust_file: Path | None = Field(None, description="Trust list: who counts as an issuer.")
+
+    @field_validator("rpc_urls", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return _listed(value)
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        return _check_quorum(self, self.quorum, self.rpc_urls)
+
+
+class Settings(_Loaded):
+    """Everything the service is told from outside."""
+
+    public_url: str = Field(
+        "http://127.0.0.1:8080", description="Address that links and QR codes lead to."
+    )
+    rpc_urls: Texts = Field(min_length=1, description="RPC endpoints of the chain, one or more.")
+    public_rpc_urls: Texts = Field(
+        (), description="Endpoints that browsers ask; by default those of rpc_urls without a key."
+    )
+    quorum: int = Field(1, ge=1, le=16, description="How many endpoints must agree in a verdict.")
+    chain_name: str = Field("local", description="Name of the chain, as people call it.")
+    deployment_file: Path = Field(description="Deployment record of the contracts.")
+    data_dir: Path = Field(description="Folder of the spool, the store and the SQLite databases.")
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL database; by default SQLite in the data folder."
+    )
+    content_store: Literal["embedded", "kubo"] = Field(
+        "embedded", description="Where content is kept."
+    )
+    kubo_url: str = Field("http://127.0.0.1:5001", description="RPC address of the Kubo node.")
+    kubo_bearer_file: Path | None = Field(
+        None, description="File with the bearer token of the Kubo node."
+    )
+    api_token_files: Paths = Field(
+        min_length=1, description="Files with an API token each, at least one."
+    )
+    recovery_identity_file: Path = Field(
+        description="age identity that opens every asset's key, the platform's own."
+    )
+    recovery_recipients: Texts = Field(
+        (), description="Further age recipients that every asset's key is sealed to."
+    )
+    keystore_file: Path = Field(description="Encrypted keystore of the issuing account.")
+    keystore_password_file: Path = Field(description="File with the keystore's password.")
+    custody_account: str | None = Field(
+        None, description="Holds tokens of parties without an account; by default the issuer."
+    )
+    trust_file: Path | None = Field(None, description="Trust list that is published.")
+    max_file_bytes: int = Field(512 * MEBIBYTE, ge=1, description="Largest file, in bytes.")
+    max_body_bytes: int = Field(1024 * MEBIBYTE, ge=1, description="Largest request, in bytes.")
+    max_documents: int = Field(32, ge=1, le=64, description="Most files of one request.")
+    body_seconds: float = Field(
+        600.0, gt=0, description="Seconds within which a request's body must end."
+    )
+    batch_deadline_ms: int = Field(
+        250, ge=0, description="How long an issuance waits for others to share its transaction."
+    )
+    transaction_gas_cap: int = Field(
+        16_777_216, ge=100_000, le=16_777_216, description="Most gas of one transaction."
+    )
+    fee_cap_gwei: int = Field(
+        500, ge=1, description="Most that is offered for a gas, in gwei, tip included."
+    )
+    confirmation_depth: int = Field(
+        64, ge=1, description="Blocks that make final where the chain names no final block."
+    )
+    rpc_seconds: float = Field(10.0, gt=0, description="Seconds that one RPC call may take.")
+
+    @field_validator(
+        "rpc_urls", "public_rpc_urls", "api_token_files", "recovery_recipients", mode="before"
+    )
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return _listed(value)
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        return _check_quorum(self, self.quorum, self.rpc_urls)
+
+    def browser_rpc_urls(self) -> tuple[str, ...]:
+        """The endpoints that may be published: an address with a path or a user may be a key."""
+        return self.public_rpc_urls or tuple(url for url in self.rpc_urls if _is_bare(url))
+
+
+def read_secret(path: Path, *, setting: str) -> str:
+    """The one line of a secret's file. Raises `Misconfigured`; the secret is never in it."""
+    name = f"{PREFIX}{setting.upper()}"
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise Misconfigured(f"{name}: cannot read {path}: {reason}") from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise Misconfigured(f"{name}: {path} must be readable by its owner alone (chmod 600)")
+    lines = [line.strip() for line in text.splitlines()]
+    secrets = [line for line in lines if line and not line.startswith("#")]
+    if len(secrets) != 1:
+        raise Misconfigured(f"{name}: {path} must hold one line")
+    return secrets[0]
+
+
+def _listed(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _check_quorum(settings: Loaded, quorum: int, urls: tuple[str, ...]) -> Loaded:
+    if quorum > len(urls):
+        raise ValueError(f"a quorum of {quorum} needs as many RPC endpoints, not {len(urls)}")
+    return settings
+
+
+def _is_bare(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.path in ("", "/") and not parts.query and "@" not in parts.netloc
