@@ -51,9 +51,9 @@ _TITLES: Final = {
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Answer every error of ours, of the framework and of Python as a problem."""
-    app.add_exception_handler(errors.NftsvcError, _of_ours)
-    app.add_exception_handler(RequestValidationError, _of_validation)
-    app.add_exception_handler(HTTPException, _of_http)
+    app.exception_handler(errors.NftsvcError)(_of_ours)
+    app.exception_handler(RequestValidationError)(_of_validation)
+    app.exception_handler(HTTPException)(_of_http)
     app.add_exception_handler(Exception, _of_surprise)
 
 
@@ -74,19 +74,15 @@ def problem(error: errors.NftsvcError) -> Response:
     path = getattr(error, "path", "")
     if path:
         reason = getattr(error, "reason", error.code)
-        fields = [
-            FieldError(path=path, reason=reason, detail=getattr(error, "detail", str(error)))
-        ]
+        fields = [FieldError(path=path, reason=reason, detail=getattr(error, "detail", str(error)))]
     return _answer(status, error.code, str(error), fields=fields, headers=headers)
 
 
-async def _of_ours(_: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.NftsvcError)
+async def _of_ours(_: Request, error: errors.NftsvcError) -> Response:
     return problem(error)
 
 
-async def _of_validation(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+async def _of_validation(_: Request, error: RequestValidationError) -> Response:
     fields = [_field_error(found) for found in error.errors()]
     detail = f"{fields[0].path}: {fields[0].detail}"
     return _answer(HTTPStatus(422), "invalid-field", detail, fields=fields)
@@ -101,8 +97,7 @@ def _field_error(found: dict[str, Any]) -> FieldError:
     )
 
 
-async def _of_http(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+async def _of_http(_: Request, error: HTTPException) -> Response:
     code = _HTTP_CODES.get(error.status_code, "refused")
     return _answer(
         HTTPStatus(error.status_code), code, str(error.detail), headers=dict(error.headers or {})

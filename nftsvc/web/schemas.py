@@ -73,7 +73,9 @@ class Failure(Schema):
 class IssuanceLinks(Schema):
     """Where to go on. `verify` is a secret: its fragment opens the commitments."""
 
-    verify: Annotated[str, _example(f"https://register.example/verify#a={_ASSET}&s=AQEBAQEBAQEBAQEBAQEBAQ")]
+    verify: Annotated[
+        str, _example(f"https://register.example/verify#a={_ASSET}&s=AQEBAQEBAQEBAQEBAQEBAQ")
+    ]
     asset: Annotated[str, _example(f"https://register.example/assets/{_TOKEN}")]
     history: Annotated[str, _example(f"https://register.example/v1/assets/{_TOKEN}/history")]
 

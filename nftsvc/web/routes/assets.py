@@ -28,15 +28,13 @@ async def get_history(
     response: Response,
     application: App,
     cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> schemas.History:
     """Oldest first. `token` as for the asset itself; `cursor` is the `next` of the page before."""
     response.headers["Cache-Control"] = "no-cache"
     page = await application.history(token, cursor=cursor, limit=limit)
     return schemas.History(
-        items=[
-            _item(found.record, at=found.at, finality=found.finality) for found in page.items
-        ],
+        items=[_item(found.record, at=found.at, finality=found.finality) for found in page.items],
         next=page.next,
     )
 

@@ -149,7 +149,9 @@ def qr_response(text: str, *, cache: str) -> Response:
     """`text` as a QR code, error correction M, in SVG."""
     picture = BytesIO()
     segno.make_qr(text, error="m").save(picture, kind="svg", scale=4, border=2)
-    return Response(picture.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": cache})
+    return Response(
+        picture.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": cache}
+    )
 
 
 async def _accept(
@@ -163,9 +165,7 @@ async def _accept(
         )
     boundary = boundary_of(request.headers.get("content-type", ""))
     settings = application.settings
-    body = bounded_body(
-        request, most=settings.max_body_bytes, seconds=settings.body_seconds
-    )
+    body = bounded_body(request, most=settings.max_body_bytes, seconds=settings.body_seconds)
     view = await application.accept(kind, key=key, parts=parts(body, boundary=boundary))
     response.headers["Location"] = f"/v1/issuances/{view.id}"
     response.headers["Cache-Control"] = "no-store"
@@ -185,7 +185,7 @@ def _issuance(view: IssuanceView, application: App) -> schemas.Issuance:
         accepted_at=view.accepted_at,
         events=[schemas.StatusEvent(status=e.status, at=e.at, cause=e.cause) for e in view.events],
         transaction=schemas.Transaction(
-            hash=view.transaction.hash, block_number=view.transaction.block_number
+            hash=view.transaction.transaction_hash, block_number=view.transaction.block_number
         )
         if view.transaction
         else None,

@@ -14,6 +14,7 @@ router = APIRouter(include_in_schema=False)
 
 _PAGES: Final = Path(__file__).parents[1] / "pages"
 _STATIC: Final = Path(__file__).parents[1] / "static"
+_SHARED_PAGES: Final = ("dom", "text", "particulars", "report")
 
 
 @router.get("/")
@@ -41,17 +42,27 @@ async def favicon() -> RedirectResponse:
 
 
 def _page(
-    request: Request, template: str, *, title: str, script: str, robots: str = "noindex", token: str = ""
+    request: Request,
+    template: str,
+    *,
+    title: str,
+    script: str,
+    robots: str = "noindex",
+    token: str = "",
 ) -> HTMLResponse:
     language = language_of(request)
-    html = _environment().get_template(template).render(
-        language=language.value,
-        t=translator(language),
-        title=title,
-        script=script,
-        robots=robots,
-        token=token,
-        modules=_modules(),
+    html = (
+        _environment()
+        .get_template(template)
+        .render(
+            language=language.value,
+            t=translator(language),
+            title=title,
+            script=script,
+            robots=robots,
+            token=token,
+            modules=_modules(),
+        )
     )
     return HTMLResponse(
         html,
@@ -67,7 +78,10 @@ def _page(
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader(_PAGES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
 
 
@@ -75,7 +89,7 @@ def _environment() -> Environment:
 def _modules() -> tuple[str, ...]:
     """What every page imports anyway, so that a slow phone asks for all of it at once."""
     shared = [*sorted((_STATIC / "verify").glob("*.js")), _STATIC / "vendor" / "hashes.js"]
-    shared += [_STATIC / "pages" / f"{name}.js" for name in ("dom", "text", "particulars", "report")]
-    return tuple(
-        str(path.relative_to(_STATIC)) for path in shared if path.name != "hash-worker.js"
-    )
+    shared += [
+        _STATIC / "pages" / f"{name}.js" for name in ("dom", "text", "particulars", "report")
+    ]
+    return tuple(str(path.relative_to(_STATIC)) for path in shared if path.name != "hash-worker.js")

@@ -17,8 +17,9 @@ import { element, find, icon } from "./dom.js";
 import { figure, isModel, isPicture, save } from "./media.js";
 import { particulars } from "./particulars.js";
 import { answer, answerOf, checked, technical } from "./report.js";
-import { drawWithLanguage, enableLanguageSwitch, hasText, issuerName, loadText, size, t, time, wholeNumber }
-  from "./text.js";
+import {
+  country, drawWithLanguage, enableLanguageSwitch, hasText, issuerName, loadText, size, t, time, wholeNumber,
+} from "./text.js";
 import { timeline } from "./timeline.js";
 
 const MAX_ANSWER = 2 * 1024 * 1024;
@@ -104,13 +105,14 @@ function record({ report, facts, told }) {
       ),
       answerOf(report, "record"),
       report.manifest === null && element("p", { class: "note" }, t("asset.unchecked")),
+      checked(report),
+      technical(report, facts),
     ),
     shownMedia.length > 0 &&
       element("section", { class: "gallery", "data-count": String(shownMedia.length) },
         ...shownMedia.map(figureOf)),
     documents(shown.documents, formatAsset(facts.asset)),
     element("div", { class: "columns" }, history(report), aside(shown, told)),
-    element("section", { class: "card" }, checked(report), technical(report, facts)),
   ].filter((node) => node instanceof Node);
 }
 
@@ -198,8 +200,7 @@ function history(report) {
 function aside(shown, told) {
   const rows = shown.attributes.map(({ trait_type: trait, value }) => {
     const key = `attribute.${trait}`;
-    const text = typeof value === "number" && trait !== "Programme year" ? wholeNumber(value) : String(value);
-    return /** @type {[string, string]} */ ([hasText(key) ? t(key) : trait, text]);
+    return /** @type {[string, string]} */ ([hasText(key) ? t(key) : trait, attribute(trait, value)]);
   });
   return element(
     "aside",
@@ -216,6 +217,12 @@ function aside(shown, told) {
       element("p", {}, t("asset.qr.text")),
     ),
   );
+}
+
+/** @param {string} trait @param {unknown} value */
+function attribute(trait, value) {
+  if (trait === "Country" && typeof value === "string") return country(value);
+  return typeof value === "number" && trait !== "Programme year" ? wholeNumber(value) : String(value);
 }
 
 /** @param {string} link CAIP-19 */

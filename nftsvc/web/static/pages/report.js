@@ -132,6 +132,7 @@ export function provenance(report) {
   const rows = [];
   if (report.issuer) rows.push([t("verify.issuer"), issuerName(report.issuer)]);
   if (report.manifest) rows.push([t("verify.document"), report.manifest.name]);
+  if (report.documentName) rows.push([t("verify.document.name"), report.documentName]);
   if (report.record) rows.push([t("verify.issued"), time(report.record.issuedAt * 1000)]);
   const version = report.documentVersion ?? report.record?.version;
   if (version) rows.push([t("verify.version"), wholeNumber(version)]);

@@ -112,6 +112,12 @@ export function wholeNumber(value) {
   return new Intl.NumberFormat(language()).format(value);
 }
 
+/** @param {string} code ISO 3166-1 alpha-2 */
+export function country(code) {
+  const names = new Intl.DisplayNames(language(), { type: "region", fallback: "code" });
+  return /^[A-Z]{2}$/.test(code) ? (names.of(code) ?? code) : code;
+}
+
 /** @param {number} share 0 to 1 */
 export function percent(share) {
   return new Intl.NumberFormat(language(), { style: "percent" }).format(share);
