@@ -415,10 +415,10 @@ def adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
     )
 
 
-def bootstrap_verifier(settings: VerifierSettings) -> Verifier:
-    """Wire a verifier. Raises `Misconfigured`."""
+def bootstrap_verifier(settings: VerifierSettings, *, trust: TrustList | None = None) -> Verifier:
+    """Wire a verifier; a trust file in `settings` comes before `trust`. Raises `Misconfigured`."""
     gateway = Gateway(settings.gateway_url) if settings.gateway_url else None
-    return Verifier(settings, gateway=gateway, trust=_trust(settings.trust_file))
+    return Verifier(settings, gateway=gateway, trust=_trust(settings.trust_file) or trust)
 
 
 def _deployment(path: Path) -> Deployment:

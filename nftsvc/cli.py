@@ -5,22 +5,37 @@ Exit codes: 0 done (for `verify`: authentic); 1 refused (for `verify`: not authe
 """
 
 import asyncio
+import hashlib
 import json
 import mimetypes
 import sys
 from collections.abc import Coroutine
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
+import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
 from nftsvc import terminal
 from nftsvc.adapters.service_client import ServiceClient, ServiceRefused
-from nftsvc.core.errors import NftsvcError, Refused, Unavailable
+from nftsvc.bootstrap import bootstrap
+from nftsvc.core.errors import Misconfigured, NftsvcError, Refused, Unavailable
+from nftsvc.core.link import VerificationLink
+from nftsvc.core.types import Digest
+from nftsvc.core.unixfs import cid_of_stream
+from nftsvc.core.verify import Verdict
+from nftsvc.settings import Settings
+from nftsvc.verifying import verify_file
 
 DONE, REFUSED, COULD_NOT_ASK, USAGE, INTERNAL = 0, 1, 2, 64, 70
+VERDICT_EXITS: Final = dict.fromkeys(Verdict, REFUSED) | {
+    Verdict.AUTHENTIC: DONE,
+    Verdict.PENDING: COULD_NOT_ASK,
+    Verdict.UNVERIFIABLE: COULD_NOT_ASK,
+}
 _MEDIA_TYPES: Final = {".glb": "model/gltf-binary", ".webp": "image/webp"}
 
 app = typer.Typer(
@@ -48,7 +63,7 @@ TokenFile = Annotated[
         "--token-file", envvar="NFTSVC_API_TOKEN_FILE", help="File that holds the API token."
     ),
 ]
-DEFAULT_SERVICE: Final = "http://127.0.0.1:8000"
+DEFAULT_SERVICE: Final = "http://127.0.0.1:8080"
 
 
 @app.command()
@@ -58,8 +73,6 @@ def cid(
     as_json: AsJson = False,
 ) -> None:
     """Print the CID that IPFS (Kubo) would give a file, without storing it."""
-    from nftsvc.core.unixfs import cid_of_stream
-
     version = 0 if v0 else 1
     if path == "-":
         found = cid_of_stream(sys.stdin.buffer, version=version)
@@ -138,10 +151,64 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Show everything that happened to one asset, as the chain tells it."""
-    _run(_history(token, service, as_json))
+    _run(_history(token, service, as_json=as_json))
 
 
-async def _history(token: str, service: str, as_json: bool) -> None:
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The document.")],
+    link: Annotated[
+        str | None, typer.Argument(help="The link that came with it; a public file needs none.")
+    ] = None,
+    service: Annotated[
+        str | None,
+        typer.Option(
+            "--service", envvar="NFTSVC_URL", help="Service whose trust list and endpoints to use."
+        ),
+    ] = None,
+    rpc: Annotated[
+        list[str] | None, typer.Option("--rpc", help="RPC endpoint of the chain; repeat for more.")
+    ] = None,
+    trust: Annotated[
+        Path | None, typer.Option("--trust", help="Your own trust list, as a JSON file.")
+    ] = None,
+    quorum: Annotated[
+        int | None, typer.Option("--quorum", min=1, help="How many endpoints must agree.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether a file is the one that was anchored. The file does not leave this machine.
+
+    Exit code: 0 authentic, 1 not authentic, 2 could not be checked (yet), 64 wrong use.
+    """
+    parsed = VerificationLink.parse(link) if link is not None else None
+    digest = _sha256(file)
+    report = asyncio.run(
+        verify_file(digest, parsed, service=service, rpc=rpc, trust=trust, quorum=quorum)
+    )
+    if as_json:
+        typer.echo(json.dumps(report, ensure_ascii=False))
+    else:
+        terminal.show_verdict(out, report)
+    raise typer.Exit(VERDICT_EXITS[Verdict(report["verdict"])])
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
+) -> None:
+    """Run the service, with the settings of the environment (NFTSVC_...)."""
+    application = bootstrap(Settings.load())
+    # Heavy to load, and no other command needs it.
+    web = import_module("nftsvc.web.app")
+    config = uvicorn.Config(
+        web.create_app(application), host=host, port=port, log_level="warning", server_header=False
+    )
+    uvicorn.Server(config).run()
+
+
+async def _history(token: str, service: str, *, as_json: bool) -> None:
     async with ServiceClient(service) as client:
         asset = await client.get(f"/v1/assets/{token}")
         records = await client.history(token)
@@ -176,6 +243,16 @@ async def _issue(
         terminal.show_issuance(out, issuance)
     if issuance["status"] == "failed":
         raise typer.Exit(REFUSED)
+
+
+def _sha256(file: Path) -> Digest:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream, _hashing(file) as progress:
+        task = progress.add_task(file.name, total=file.stat().st_size)
+        while data := stream.read(1024 * 1024):
+            digest.update(data)
+            progress.advance(task, len(data))
+    return Digest(digest.digest())
 
 
 def _hashing(file: Path) -> Progress:
@@ -234,7 +311,7 @@ def main() -> NoReturn:
         _end(REFUSED, str(error), error_code=error.problem_code)
     except Unavailable as error:
         _end(COULD_NOT_ASK, str(error), error_code=error.code)
-    except Refused as error:
+    except (Refused, Misconfigured) as error:
         _end(USAGE, str(error), error_code=error.code)
     except NftsvcError as error:
         _end(INTERNAL, str(error), error_code=error.code)

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 import httpx
 
-from nftsvc.core.errors import ContentMissing, ContentUnavailable, NftsvcError, Unavailable
+from nftsvc.core.errors import NftsvcError, Unavailable
 
 POLL_SECONDS: Final = 0.4
 TERMINAL: Final = frozenset({"finalized", "failed"})
@@ -119,23 +119,6 @@ class ServiceClient:
     async def get(self, path: str, **query: str) -> dict[str, Any]:
         """GET a JSON object."""
         return _json(await self._send(self._http.build_request("GET", path, params=query)))
-
-    async def content(self, cid: str, *, at_most: int) -> bytes:
-        """The bytes that the service's gateway gives for `cid`; not checked here."""
-        try:
-            async with self._http.stream("GET", f"/v1/content/{cid}") as response:
-                if response.status_code == 404:
-                    raise ContentMissing(cid, store=str(self._http.base_url))
-                if response.status_code != 200:
-                    raise ContentUnavailable(f"the gateway answered {response.status_code}")
-                data = bytearray()
-                async for chunk in response.aiter_bytes():
-                    data += chunk
-                    if len(data) > at_most:
-                        raise ContentUnavailable(f"the gateway gave more than {at_most} bytes")
-                return bytes(data)
-        except httpx.HTTPError as error:
-            raise ContentUnavailable(f"the gateway did not answer: {_why(error)}") from error
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         try:

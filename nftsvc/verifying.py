@@ -1,0 +1,113 @@
+"""Verifies one file for the command line: with a service's endpoints, or with one's own."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from nftsvc.adapters.service_client import ServiceClient
+from nftsvc.bootstrap import bootstrap_verifier
+from nftsvc.core.errors import Misconfigured
+from nftsvc.core.link import VerificationLink
+from nftsvc.core.trust import TrustList
+from nftsvc.core.types import ChainId, Digest
+from nftsvc.core.verify import Facts, Verdict, VerificationReport, verify
+from nftsvc.settings import VerifierSettings
+
+_BEST_FIRST: Final = (
+    Verdict.AUTHENTIC,
+    Verdict.SUPERSEDED,
+    Verdict.PENDING,
+    Verdict.SUSPENDED,
+    Verdict.REVOKED,
+    Verdict.UNVERIFIABLE,
+    Verdict.UNTRUSTED_ISSUER,
+    Verdict.MISMATCH,
+    Verdict.UNKNOWN,
+)
+"""Which of several tokens of one public file is told of."""
+
+
+async def verify_file(
+    digest: Digest,
+    link: VerificationLink | None,
+    *,
+    service: str | None,
+    rpc: list[str] | None,
+    trust: Path | None,
+    quorum: int | None,
+) -> dict[str, Any]:
+    """The report on a file with this sha256, as JSON members.
+
+    What `rpc`, `trust` and `quorum` leave open is asked of `service`, which the caller trusts.
+    Without a link the service is asked which assets have such a public file, and the chain
+    whether that is true. Raises `Misconfigured` where nothing says whom to ask.
+    """
+    if service is None and (link is None or rpc is None or trust is None):
+        raise Misconfigured("name a service you trust (--service), or give --rpc and --trust")
+    listed, chains = await _published(service, ask_trust=trust is None)
+    links = [link] if link is not None else await _found(digest, service or "")
+    if not links:
+        return {"verdict": Verdict.UNKNOWN.value, "checks": [], "asset": None}
+    reports = []
+    for each in links:
+        known = _chain(chains, each.asset.chain_id)
+        urls = rpc or known.get("rpc") or []
+        if not urls:
+            reports.append(_members(each, _without_chain(each, digest)))
+            continue
+        given: dict[str, Any] = {
+            "rpc_urls": tuple(urls),
+            "quorum": quorum or (1 if rpc else chains.get("quorum", 1)),
+            "gateway_url": service,
+            "trust_file": trust,
+        }
+        verifier = bootstrap_verifier(VerifierSettings.load(**given), trust=listed)
+        try:
+            reports.append(_members(each, await verifier.verify(each, digest=digest)))
+        finally:
+            await verifier.close()
+    return min(reports, key=lambda report: _BEST_FIRST.index(Verdict(report["verdict"])))
+
+
+async def _published(
+    service: str | None, *, ask_trust: bool
+) -> tuple[TrustList | None, dict[str, Any]]:
+    """The trust list, where it is wanted, and the chains that a service publishes."""
+    if service is None:
+        return None, {}
+    async with ServiceClient(service) as client:
+        listed = TrustList.read(await client.get("/v1/trust")) if ask_trust else None
+        return listed, await client.get("/v1/chains")
+
+
+async def _found(digest: Digest, service: str) -> list[VerificationLink]:
+    async with ServiceClient(service) as client:
+        found = await client.get("/v1/documents", sha256=digest.hex())
+    return [VerificationLink.parse(asset) for asset in found["assets"]]
+
+
+def _chain(chains: dict[str, Any], chain_id: ChainId) -> dict[str, Any]:
+    listed: list[dict[str, Any]] = chains.get("chains", [])
+    return next((chain for chain in listed if chain["chainId"] == chain_id), {})
+
+
+def _without_chain(link: VerificationLink, digest: Digest) -> VerificationReport:
+    """What can be said where nobody is known who could be asked about the chain."""
+    return verify(
+        Facts(
+            asset=link.asset,
+            observations=(),
+            manifests=(),
+            manifest_error=None,
+            trust=None,
+            document=digest,
+        )
+    )
+
+
+def _members(link: VerificationLink, report: VerificationReport) -> dict[str, Any]:
+    return report.to_json() | {
+        "asset": str(link.asset),
+        "issuer": report.issuer.name if report.issuer else None,
+        "document": report.document_name,
+        "version": report.document_version,
+    }
