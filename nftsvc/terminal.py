@@ -35,11 +35,11 @@ def show_verdict(console: Console, report: dict[str, Any]) -> None:
     console.print(Text.assemble((f"{icon} {report['verdict']}", style), "  ", sentence))
     for name in ("document", "issuer"):
         if report.get(name):
-            console.print(f"  {name}: {report[name]}", highlight=False, markup=False)
+            _line(console, f"  {name}: {report[name]}")
     for check in report["checks"]:
         mark = _RESULTS[check["result"]]
         line = f"  {mark} {check['number']} {check['name']}: {check['code']}"
-        console.print(line, highlight=False, markup=False)
+        _line(console, line)
 
 
 def show_progress(console: Console, issuance: dict[str, Any], *, shown: set[str]) -> None:
@@ -49,21 +49,21 @@ def show_progress(console: Console, issuance: dict[str, Any], *, shown: set[str]
         if mark not in shown:
             shown.add(mark)
             line = f"  {local_time(event['at'])}  {event['status']:<10} {event['cause']}"
-            console.print(line, highlight=False, markup=False)
+            _line(console, line)
 
 
 def show_issuance(console: Console, issuance: dict[str, Any]) -> None:
     """Where the issuance stands, and the links that come of it."""
-    table = Table.grid(padding=(0, 2))
-    table.add_row("issuance", issuance["id"])
-    table.add_row("status", issuance["status"])
-    table.add_row("asset", issuance["asset"])
-    table.add_row("manifest", issuance["manifestCid"])
+    rows = {
+        "issuance": issuance["id"],
+        "status": issuance["status"],
+        "asset": issuance["asset"],
+        "manifest": issuance["manifestCid"],
+    }
     if issuance.get("error"):
-        table.add_row("error", f"{issuance['error']['code']}: {issuance['error']['detail']}")
-    for name, link in (issuance.get("links") or {}).items():
-        table.add_row(name, link)
-    console.print(table, highlight=False, markup=False, soft_wrap=True)
+        rows["error"] = f"{issuance['error']['code']}: {issuance['error']['detail']}"
+    for name, value in (rows | (issuance.get("links") or {})).items():
+        _line(console, f"{name:<10}{value}")
 
 
 def show_history(console: Console, asset: dict[str, Any], records: list[dict[str, Any]]) -> None:
@@ -109,3 +109,8 @@ def _what(record: dict[str, Any]) -> str:
     if record["kind"] in ("issued", "holder-changed") and record.get("to"):
         return f"{what} to {shorten(record['to'])}"
     return what
+
+
+def _line(console: Console, text: str) -> None:
+    """One line as it is: addresses and links stay whole, so that they can be copied."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
