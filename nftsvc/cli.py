@@ -2,6 +2,9 @@
 
 Exit codes: 0 done (for `verify`: authentic); 1 refused (for `verify`: not authentic);
 2 could not ask, ask again later; 64 the command was used wrongly; 70 a fault of ours.
+
+The service and the chain are imported by the commands that need them: loading web3 takes
+longer than all that `cid` does.
 """
 
 import asyncio
@@ -10,25 +13,20 @@ import json
 import mimetypes
 import sys
 from collections.abc import Coroutine
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
-import uvicorn
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
 from nftsvc import terminal
 from nftsvc.adapters.service_client import ServiceClient, ServiceRefused
-from nftsvc.bootstrap import bootstrap
 from nftsvc.core.errors import Misconfigured, NftsvcError, Refused, Unavailable
 from nftsvc.core.link import VerificationLink
 from nftsvc.core.types import Digest
 from nftsvc.core.unixfs import cid_of_stream
 from nftsvc.core.verify import Verdict
-from nftsvc.settings import Settings
-from nftsvc.verifying import verify_file
 
 DONE, REFUSED, COULD_NOT_ASK, USAGE, INTERNAL = 0, 1, 2, 64, 70
 VERDICT_EXITS: Final = dict.fromkeys(Verdict, REFUSED) | {
@@ -181,6 +179,8 @@ def verify(
 
     Exit code: 0 authentic, 1 not authentic, 2 could not be checked (yet), 64 wrong use.
     """
+    from nftsvc.verifying import verify_file
+
     parsed = VerificationLink.parse(link) if link is not None else None
     digest = _sha256(file)
     report = asyncio.run(
@@ -199,12 +199,14 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
 ) -> None:
     """Run the service, with the settings of the environment (NFTSVC_...)."""
-    application = bootstrap(Settings.load())
-    # Heavy to load, and no other command needs it.
-    web = import_module("nftsvc.web.app")
-    config = uvicorn.Config(
-        web.create_app(application), host=host, port=port, log_level="warning", server_header=False
-    )
+    import uvicorn
+
+    from nftsvc.bootstrap import bootstrap
+    from nftsvc.settings import Settings
+    from nftsvc.web.app import create_app
+
+    web = create_app(bootstrap(Settings.load()))
+    config = uvicorn.Config(web, host=host, port=port, log_level="warning", server_header=False)
     uvicorn.Server(config).run()
 
 
