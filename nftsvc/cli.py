@@ -70,7 +70,10 @@ def cid(
     v0: Annotated[bool, typer.Option("--v0", help="The old form: Qm..., dag-pb leaves.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print the CID that IPFS (Kubo) would give a file, without storing it."""
+    """Print the CID that IPFS would give a file.
+
+    Computed here, as Kubo does it; nothing is stored and no node is asked.
+    """
     version = 0 if v0 else 1
     if path == "-":
         found = cid_of_stream(sys.stdin.buffer, version=version)
@@ -99,7 +102,10 @@ def issue_deal(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Issue the token of a closed deal: its terms as JSON, its documents as files."""
+    """Issue the token of a closed deal.
+
+    Its terms as JSON, its documents as files; these are encrypted before they are stored.
+    """
     _run(
         _issue(
             "deals",
@@ -127,7 +133,10 @@ def issue_content(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Issue the token of a product's content: 3D model, pictures, catalogue."""
+    """Issue the token of a product's content.
+
+    3D models, pictures, catalogues: public, and shown on the asset's page.
+    """
     _run(
         _issue(
             "contents",
@@ -148,7 +157,7 @@ def history(
     service: Service = DEFAULT_SERVICE,
     as_json: AsJson = False,
 ) -> None:
-    """Show everything that happened to one asset, as the chain tells it."""
+    """Show what happened to one asset, as the chain tells it."""
     _run(_history(token, service, as_json=as_json))
 
 
@@ -198,7 +207,10 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
 ) -> None:
-    """Run the service, with the settings of the environment (NFTSVC_...)."""
+    """Run the service.
+
+    Its settings are read from the environment (NFTSVC_...).
+    """
     import uvicorn
 
     from nftsvc.bootstrap import bootstrap
@@ -302,7 +314,7 @@ def _end(code: int, message: str, *, error_code: str) -> NoReturn:
 def main() -> NoReturn:
     """Entry point: every error becomes one line and its exit code."""
     try:
-        sys.exit(app(standalone_mode=False) or DONE)
+        sys.exit(app(standalone_mode=False, prog_name="nftsvc") or DONE)
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
     except typer.Abort:
