@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hmac
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -357,8 +357,13 @@ class _NoManifests:
         raise ContentMissing(str(Cid.raw(digest)), store="no gateway")
 
 
-def bootstrap(settings: Settings) -> Application:
-    """Wire the service. Reads files, touches nothing else. Raises `Misconfigured`."""
+def bootstrap(
+    settings: Settings, *, around: Callable[[Adapters], Adapters] = lambda own: own
+) -> Application:
+    """Wire the service. Reads files, touches nothing else. Raises `Misconfigured`.
+
+    `around` may put something of its own between the service and its adapters.
+    """
     deployment = _deployment(settings.deployment_file)
     identity = read_secret(settings.recovery_identity_file, setting="recovery_identity_file")
     try:
@@ -367,7 +372,7 @@ def bootstrap(settings: Settings) -> Application:
         raise Misconfigured(f"NFTSVC_RECOVERY_IDENTITY_FILE: {error}") from None
     return Application(
         settings,
-        adapters=adapters(settings, deployment=deployment),
+        adapters=around(_adapters(settings, deployment=deployment)),
         deployment=deployment,
         custody=_custody(settings, deployment),
         recovery_identity=identity,
@@ -378,7 +383,7 @@ def bootstrap(settings: Settings) -> Application:
     )
 
 
-def adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
+def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
     """The adapters that the settings choose. Raises `Misconfigured`."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     password = read_secret(settings.keystore_password_file, setting="keystore_password_file")

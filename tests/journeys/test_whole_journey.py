@@ -5,12 +5,13 @@ from typing import Final
 
 import pytest
 
-from nftsvc.bootstrap import bootstrap, bootstrap_verifier
+from nftsvc.bootstrap import Application, bootstrap, bootstrap_verifier
 from nftsvc.core.errors import IdempotencyKeyReused, NotFound
 from nftsvc.core.types import AssetKind
 from nftsvc.core.verify import Verdict
 from nftsvc.flows.read import StoredManifests
 from nftsvc.flows.verify import VerifyFlow
+from nftsvc.flows.views import AssetView
 from nftsvc.settings import VerifierSettings
 from tests.platform import (
     Platform,
@@ -133,7 +134,7 @@ async def test_verifier__chain_away__could_not_check(anvil_platform: Platform) -
     assert report.verdict is Verdict.UNVERIFIABLE
 
 
-async def _asset_once_followed(application, token):  # type: ignore[no-untyped-def]
+async def _asset_once_followed(application: Application, token: str) -> AssetView:
     for _ in range(50):
         try:
             return await application.asset(token)

@@ -1,0 +1,141 @@
+"""The real service, which kills itself with SIGKILL before or after a call that is named.
+
+    python -m tests.journeys.doomed_service PORT [--die before|after PORT.METHOD NTH] [--bug NAME]
+
+Stands between the service and its adapters, so that nothing in the package knows of it. With
+`--trace FILE` every call is written down instead.
+"""
+
+import argparse
+import inspect
+import os
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+
+from nftsvc.bootstrap import Adapters, bootstrap
+from nftsvc.core.transaction import Attempt
+from nftsvc.core.types import Nonce
+from nftsvc.settings import Settings
+from nftsvc.web.app import create_app
+
+WATCHED: Final = ("ledger", "chain", "signer", "contents", "spool", "engine")
+
+
+class Fate:
+    """Counts calls, and kills this process at the one that was chosen."""
+
+    def __init__(self, *, when: str, call: str, nth: int, trace: Path | None) -> None:
+        self._when, self._call, self._nth, self._trace = when, call, nth, trace
+        self._counts: Counter[str] = Counter()
+
+    def before(self, call: str) -> int:
+        self._counts[call] += 1
+        if self._trace is not None:
+            with self._trace.open("a") as file:
+                file.write(f"{call}\n")
+        self._meet("before", call, self._counts[call])
+        return self._counts[call]
+
+    def after(self, call: str, count: int) -> None:
+        self._meet("after", call, count)
+
+    def _meet(self, when: str, call: str, count: int) -> None:
+        if (when, call, count) == (self._when, self._call, self._nth):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Watched:
+    """Any adapter, with every call told to `Fate`."""
+
+    def __init__(self, port: str, adapter: Any, fate: Fate) -> None:
+        self._port, self._adapter, self._fate = port, adapter, fate
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._adapter, name)
+        call = f"{self._port}.{name}"
+        if inspect.iscoroutinefunction(value):
+
+            async def told(*args: Any, **kwargs: Any) -> Any:
+                count = self._fate.before(call)
+                result = await value(*args, **kwargs)
+                self._fate.after(call, count)
+                return result
+
+            return told
+        if name == "stage":
+            return lambda issuance: WatchedStaging(value(issuance), self._fate)
+        return value
+
+
+class WatchedStaging:
+    """A request's files on their way in."""
+
+    def __init__(self, staging: Any, fate: Fate) -> None:
+        self._staging, self._fate = staging, fate
+
+    async def __aenter__(self) -> "WatchedStaging":
+        await self._staging.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self._staging.__aexit__(*error)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._staging, name)
+        if name != "commit":
+            return value
+        return Watched("staging", self._staging, self._fate).__getattr__(name)
+
+
+class BroadcastsBeforeItWrites:
+    """A ledger with the oldest bug put back: the bytes go out before they are written down."""
+
+    def __init__(self, ledger: Any, chain: Any) -> None:
+        self._ledger, self._chain = ledger, chain
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def write(
+        self, *args: Any, sign: Callable[[Nonce], Awaitable[Attempt]], **kwargs: Any
+    ) -> Any:
+        async def sign_and_send(nonce: Nonce) -> Attempt:
+            attempt = await sign(nonce)
+            await self._chain.broadcast(attempt.signed)
+            return attempt
+
+        return await self._ledger.write(*args, sign=sign_and_send, **kwargs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("--die", nargs=3, default=("never", "", "0"))
+    parser.add_argument("--trace", type=Path)
+    parser.add_argument("--bug", choices=["broadcast-before-write"])
+    chosen = parser.parse_args()
+    when, call, nth = chosen.die
+    fate = Fate(when=when, call=call, nth=int(nth), trace=chosen.trace)
+
+    def around(own: Adapters) -> Adapters:
+        watched: dict[str, Any] = {
+            field.name: Watched(field.name, getattr(own, field.name), fate)
+            for field in fields(own)
+            if field.name in WATCHED
+        }
+        if chosen.bug:
+            watched["ledger"] = BroadcastsBeforeItWrites(watched["ledger"], watched["chain"])
+        return replace(own, **watched)
+
+    application = bootstrap(Settings.load(), around=around)
+    uvicorn.run(create_app(application), host="127.0.0.1", port=chosen.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

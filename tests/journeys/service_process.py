@@ -1,0 +1,119 @@
+"""The service as a process of its own, started, asked over HTTP, killed."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+
+from chain.local.node import ROOT, free_port
+from tests.platform import API_TOKEN, Platform
+
+START_SECONDS: Final = 60.0
+
+
+class ServiceProcess:
+    """One life of the service. `fate` are the arguments of `doomed_service`."""
+
+    def __init__(self, platform: Platform, *fate: str) -> None:
+        self.port = free_port()
+        self._log = platform.folder / "service.log"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.journeys.doomed_service", str(self.port), *fate],
+                cwd=ROOT,
+                env=os.environ | platform.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.http = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.port}",
+            headers={"Authorization": f"Bearer {API_TOKEN}"},
+            timeout=30,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.http.close()
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self._process.wait()
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether the process ended by SIGKILL."""
+        return self._process.poll() == -9
+
+    def wait_until_up(self) -> bool:
+        """Whether it came up; False where it was killed on the way."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                self.http.get("/healthz")
+            except httpx.TransportError:
+                if self._process.poll() is not None:
+                    if self.was_killed:
+                        return False
+                    raise RuntimeError(self._log.read_text()[-3000:]) from None
+                time.sleep(0.05)
+            else:
+                return True
+        raise TimeoutError(self._log.read_text()[-3000:])
+
+    def wait_for_death(self, seconds: float) -> bool:
+        """Whether it was killed within `seconds`."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self._process.poll() is None:
+            time.sleep(0.02)
+        return self.was_killed
+
+    def post_deal(self, deal: str, document: bytes, *, key: str) -> dict[str, Any] | None:
+        """The issuance, or None where the service died before it answered."""
+        files = {
+            "deal": (None, deal, "application/json"),
+            "document": ("contract.pdf", document, "application/pdf"),
+        }
+        try:
+            response = self.http.post("/v1/deals", files=files, headers={"Idempotency-Key": key})
+        except httpx.TransportError:
+            return None
+        assert response.status_code == 202, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def issuance(self, id_: str) -> dict[str, Any]:
+        """How far it is."""
+        answer: dict[str, Any] = self.http.get(f"/v1/issuances/{id_}").raise_for_status().json()
+        return answer
+
+    def until_ended(self, id_: str, *, seconds: float = 40.0) -> dict[str, Any]:
+        """The issuance once its status is an end."""
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = self.issuance(id_)
+            if answer["status"] in ("finalized", "failed"):
+                return answer
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{answer['events']}\n{self._log.read_text()[-3000:]}")
+            time.sleep(0.1)
+
+
+def calls_in(trace: Path) -> list[str]:
+    """The calls that a life of the service made, in their order."""
+    return trace.read_text().splitlines()

@@ -1,0 +1,178 @@
+"""kill -9 at every step of an issuance, then a restart: exactly one token, with its content."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from chain.local.node import LocalNode
+from nftsvc.adapters.evm_chain import EvmChain
+from nftsvc.bootstrap import bootstrap_verifier
+from nftsvc.core.link import VerificationLink
+from nftsvc.core.types import AssetId, AssetKind, BlockNumber
+from nftsvc.core.verify import Verdict
+from nftsvc.settings import VerifierSettings
+from tests.chains import deploy
+from tests.journeys.service_process import ServiceProcess, calls_in
+from tests.platform import Platform, deal, digest, pdf, platform
+
+BEFORE: Final = (
+    "staging.commit",
+    "ledger.accept",
+    "ledger.assign",
+    "engine.carry",
+    "contents.put",
+    "contents.verify",
+    "ledger.advance",
+    "chain.estimate",
+    "chain.fees",
+    "ledger.write",
+    "signer.sign",
+    "chain.broadcast",
+    "chain.receipt",
+    "ledger.mined",
+    "spool.discard",
+    "ledger.finish",
+)
+AFTER: Final = (
+    "staging.commit",
+    "ledger.accept",
+    "ledger.assign",
+    "engine.carry",
+    "contents.put",
+    "ledger.write",
+    "signer.sign",
+    "chain.broadcast",
+    "ledger.mined",
+    "spool.discard",
+    "ledger.finish",
+)
+TWICE: Final = ("contents.put", "ledger.advance")
+POINTS: Final = [
+    *(("before", call, 1) for call in BEFORE),
+    *(("after", call, 1) for call in AFTER),
+    *(("before", call, 2) for call in TWICE),
+    *(("after", "ledger.advance", nth) for nth in (1, 2, 3, 4)),
+]
+DOCUMENT: Final = pdf("the deal that must not be lost")
+
+
+@pytest.fixture(scope="module")
+def chain_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """One chain for all deaths; a block comes ten times a second, so that finality comes soon."""
+    with LocalNode("anvil", block_seconds=0) as node:
+        own = platform(tmp_path_factory.mktemp("platform"), node, deploy(node))
+        ended = threading.Event()
+
+        def mine() -> None:
+            while not ended.wait(0.1):
+                node.call("evm_mine")
+
+        miner = threading.Thread(target=mine)
+        miner.start()
+        yield own
+        ended.set()
+        miner.join()
+
+
+@pytest.fixture
+def own_platform(chain_platform: Platform, tmp_path: Path) -> Platform:
+    """A service of its own on the one chain: nothing in its ledger, and other keys."""
+    return platform(tmp_path, chain_platform.node, chain_platform.deployment)
+
+
+@pytest.mark.parametrize(("when", "call", "nth"), POINTS, ids=str)
+def test_service__killed_at_a_step_and_restarted__exactly_one_token(
+    own_platform: Platform, when: str, call: str, nth: int
+) -> None:
+    first = _issue(own_platform, "--die", when, call, str(nth))
+    ended = _restart_and_end(own_platform, first)
+    assert faults(own_platform, ended) == []
+
+
+def test_service__not_killed__makes_every_call_that_the_deaths_are_at(
+    own_platform: Platform,
+) -> None:
+    trace = own_platform.folder / "trace"
+    with ServiceProcess(own_platform, "--trace", str(trace)) as service:
+        service.wait_until_up()
+        answer = service.post_deal(json.dumps(deal()), DOCUMENT, key="deal")
+        assert answer is not None
+        assert faults(own_platform, service.until_ended(answer["id"])) == []
+    calls = calls_in(trace)
+    assert [point for point in POINTS if calls.count(point[1]) < point[2]] == []
+
+
+def test_service__bug_put_back_broadcast_before_write__is_found(own_platform: Platform) -> None:
+    bug = ("--bug", "broadcast-before-write")
+    first = _issue(own_platform, *bug, "--die", "after", "chain.broadcast", "1")
+    ended = _restart_and_end(own_platform, first)
+    assert "not finalized" in faults(own_platform, ended)
+
+
+def _issue(own: Platform, *fate: str) -> dict[str, Any] | None:
+    """Send the deal to a service that dies on the way; gives its answer where there was one."""
+    with ServiceProcess(own, *fate) as doomed:
+        answer = None
+        if doomed.wait_until_up():
+            answer = doomed.post_deal(json.dumps(deal()), DOCUMENT, key="deal")
+        assert doomed.wait_for_death(30), "it was not killed: nothing was tried"
+    return answer
+
+
+def _restart_and_end(own: Platform, first: dict[str, Any] | None) -> dict[str, Any]:
+    """What the platform does: repeat the request that had no answer, and wait."""
+    with ServiceProcess(own) as service:
+        service.wait_until_up()
+        answer = service.post_deal(json.dumps(deal()), DOCUMENT, key="deal")
+        assert answer is not None
+        if first is not None:
+            assert answer["asset"] == first["asset"], "a retry made another token"
+        ended = service.until_ended(answer["id"])
+        gateway = str(service.http.base_url)
+        ended["verdict"] = asyncio.run(_verdict(own, ended, gateway))
+        return ended
+
+
+async def _verdict(own: Platform, ended: dict[str, Any], gateway: str) -> Verdict:
+    settings = VerifierSettings.load(
+        rpc_urls=own.node.url, gateway_url=gateway, trust_file=own.folder / "trust.json"
+    )
+    verifier = bootstrap_verifier(settings)
+    link = VerificationLink.parse(ended["links"]["verify"])
+    report = await verifier.verify(link, digest=digest(DOCUMENT))
+    await verifier.close()
+    return report.verdict
+
+
+def faults(own: Platform, ended: dict[str, Any]) -> list[str]:
+    """Everything that is wrong with how an issuance ended; the chain is the judge."""
+    asset = AssetId.parse(ended["asset"])
+    issued = [e for e in asyncio.run(_records(own)) if e.token_id == asset.token_id]
+    found = []
+    if len(issued) != 1:
+        found.append(f"{len(issued)} tokens")
+    if ended["status"] != "finalized":
+        found.append("not finalized")
+    statuses = [event["status"] for event in ended["events"]]
+    if statuses != ["accepted", "stored", "submitted", "mined", "safe", "finalized"]:
+        found.append(f"the statuses {statuses}")
+    if ended.get("verdict", Verdict.AUTHENTIC) is not Verdict.AUTHENTIC:
+        found.append(f"the verdict {ended['verdict']}")
+    left = [p for p in (own.folder / "data" / "spool").rglob("*") if p.is_file()]
+    if left and ended["status"] == "finalized" and "verdict" in ended:
+        found.append(f"left in the spool: {left}")
+    return found
+
+
+async def _records(own: Platform) -> list[Any]:
+    contracts = {kind: own.deployment.contracts[kind].address for kind in AssetKind}
+    chain = EvmChain(own.node.url, chain_id=own.deployment.chain_id, contracts=contracts)
+    heads = await chain.heads()
+    records = await chain.events(first=BlockNumber(0), last=heads.latest.number)
+    await chain.close()
+    return list(records)
