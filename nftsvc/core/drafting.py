@@ -102,7 +102,7 @@ def draft_deal(
     disclosures = disclosure.disclose(deal.disclosable())
     sealed = tuple(
         SealedDocument(
-            name=f"document-{number}.{_ENDINGS[taken.media_type]}.age",
+            name=f"document-{number}.{_ENDINGS[taken.media_type]}",
             media_type=taken.media_type,
             size=taken.stored_size,
             commitment=commit(taken.sha256, salt=hidden.salt),
