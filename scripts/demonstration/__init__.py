@@ -1,0 +1,1 @@
+"""The demo: a local chain, the service, and the path of one closed deal."""
