@@ -55,7 +55,7 @@ class Database:
         async with self._transaction(self._engine.execution_options(**options)) as connection:
             yield connection
 
-    def insert_new(self, table: sa.Table) -> Any:  # noqa: ANN401 - the two dialects' own types
+    def insert_new(self, table: sa.Table) -> Any:
         """An INSERT that does nothing where the row is there already."""
         dialect = sqlite if self.dialect == "sqlite" else postgresql
         return dialect.insert(table).on_conflict_do_nothing()
@@ -80,7 +80,7 @@ def _engine(url: sa.URL) -> AsyncEngine:
     engine = create_async_engine(url, pool_size=4, max_overflow=4)
 
     @sa.event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - aiosqlite's adapter
+    def prepare(connection: Any, _record: object) -> None:
         # Python's driver would begin a transaction only before a write: we begin it ourselves.
         connection.isolation_level = None
         cursor = connection.cursor()

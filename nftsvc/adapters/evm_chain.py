@@ -170,7 +170,7 @@ class EvmChain(Chain):
             records=tuple(await self._read_logs(logs)),
         )
 
-    async def _read_logs(self, logs: Any) -> Collection[RecordEvent]:  # noqa: ANN401 - as answered
+    async def _read_logs(self, logs: Any) -> Collection[RecordEvent]:
         try:
             missing = {log["blockNumber"] for log in logs if not log.get("blockTimestamp")}
             known = await asyncio.gather(
@@ -190,7 +190,7 @@ class EvmChain(Chain):
         except (KeyError, TypeError, AbiMismatch) as error:
             raise ChainUnavailable(f"{self.endpoint} gave unreadable logs: {error}") from error
 
-    async def _ask(self, method: str, *params: object) -> Any:  # noqa: ANN401 - as the node answers
+    async def _ask(self, method: str, *params: object) -> Any:
         """Ask what every node must answer: a refusal here is a node that cannot."""
         try:
             return await self._rpc.call(method, *params)
@@ -206,7 +206,7 @@ class EvmChain(Chain):
         except ValueError as error:
             raise ChainUnavailable(f"{self.endpoint} gave {value!r} for a number") from error
 
-    def _read_block(self, answer: Any) -> Block:  # noqa: ANN401 - as the node answers
+    def _read_block(self, answer: Any) -> Block:
         try:
             return Block(
                 BlockNumber(int(answer["number"], 16)),

@@ -33,7 +33,7 @@ class JsonRpc:
             url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None
         )
 
-    async def call(self, method: str, *params: object) -> Any:  # noqa: ANN401 - as the node answers
+    async def call(self, method: str, *params: object) -> Any:
         """The result. Raises `RpcRefusal`, and `ChainUnavailable` where there is no answer."""
         try:
             async with asyncio.timeout(self._timeout):

@@ -68,12 +68,12 @@ async def read_issuances(
     )
 
 
-def asset_of(row: Any) -> AssetId:  # noqa: ANN401 - a row of `issuances`
+def asset_of(row: Any) -> AssetId:
     """The asset that an issuance makes."""
     return AssetId(ChainId(row.chain_id), Address(row.contract), TokenId(int(row.token_id, 16)))
 
 
-def document_of(row: Any) -> KeptDocument:  # noqa: ANN401 - a row of `documents`
+def document_of(row: Any) -> KeptDocument:
     """A kept document."""
     return KeptDocument(
         cid=Cid.parse(row.cid),
@@ -84,7 +84,7 @@ def document_of(row: Any) -> KeptDocument:  # noqa: ANN401 - a row of `documents
     )
 
 
-def attempt_of(row: Any) -> Attempt:  # noqa: ANN401 - a row of `attempts`
+def attempt_of(row: Any) -> Attempt:
     """A signed attempt."""
     return Attempt(
         SignedTransaction(row.raw, TransactionHash(row.hash)),
@@ -93,7 +93,7 @@ def attempt_of(row: Any) -> Attempt:  # noqa: ANN401 - a row of `attempts`
     )
 
 
-def block_of(row: Any) -> Block:  # noqa: ANN401 - a row of `blocks`
+def block_of(row: Any) -> Block:
     """A followed block."""
     return Block(BlockNumber(row.number), BlockHash(row.hash), BlockHash(row.parent), row.timestamp)
 
@@ -125,7 +125,7 @@ def record_row(event: RecordEvent) -> dict[str, Any]:
     }
 
 
-def record_of(row: Any) -> RecordEvent:  # noqa: ANN401 - a row of `records`
+def record_of(row: Any) -> RecordEvent:
     """Inverse of `record_row`."""
     return RecordEvent(
         kind=RecordKind(row.kind),
@@ -147,7 +147,7 @@ def record_of(row: Any) -> RecordEvent:  # noqa: ANN401 - a row of `records`
     )
 
 
-def _optional(kind: Any, value: Any) -> Any:  # noqa: ANN401 - any NewType over any column
+def _optional(kind: Any, value: Any) -> Any:
     return None if value is None else kind(value)
 
 
