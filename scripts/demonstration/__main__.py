@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,8 @@ from rich.panel import Panel
 
 from chain.local.node import ROOT, ChainDidNotStart, Kind, LocalNode
 from nftsvc import terminal
+from nftsvc.cli import VERDICT_EXITS
+from nftsvc.core.verify import Verdict
 from scripts.demonstration.service import Service, ServiceDidNotStart, nftsvc, nftsvc_json, port
 from scripts.demonstration.state import AlreadyRunning, State, take
 
@@ -38,7 +41,6 @@ class Issued:
 
     title: str
     asset: str
-    token: str
     link: str
     page: str
 
@@ -54,7 +56,7 @@ def main() -> int:
     try:
         with contextlib.ExitStack() as running:
             service = start(arguments.chain, running)
-            assets = [issue_contract(service), issue_product(service)]
+            assets = issue_both(service)
             verify_all(service, *assets)
             look_back(service, assets)
             show_pages(service, assets)
@@ -105,50 +107,82 @@ def start(kind: Kind, running: contextlib.ExitStack) -> Service:
     return service
 
 
-def issue_contract(service: Service) -> Issued:
-    """The export contract: encrypted, and known to the chain by a salted commitment alone."""
-    return _issue(service, "Export contract", "deal", SAMPLES / "deal.json", CONTRACT)
+def issue_both(service: Service) -> list[Issued]:
+    """The export contract, encrypted and salted, and the product's public model and picture.
 
-
-def issue_product(service: Service) -> Issued:
-    """The product's model and picture: public."""
-    return _issue(service, "Product content", "content", SAMPLES / "content.json", MODEL, PICTURE)
-
-
-def _issue(service: Service, title: str, what: str, request: Path, *files: Path) -> Issued:
-    names = " ".join(file.name for file in files)
-    _begin(f"Issue: {title.lower()}", f"nftsvc issue {what} {request.name} {names} --wait")
-    command = [
-        *("issue", what, request, *files, "--service", service.url),
-        *("--token-file", service.state.api_token, "--idempotency-key", str(uuid.uuid4())),
+    Both are handed in at once, as a platform would; then each is followed to finality.
+    """
+    orders = [
+        Order(service, "export contract", "deal", SAMPLES / "deal.json", (CONTRACT,)),
+        Order(service, "product content", "content", SAMPLES / "content.json", (MODEL, PICTURE)),
     ]
-    if code := nftsvc(*command, "--wait"):
-        raise Unexpected(f"issuing ended with {code}; see {service.state.service_log}")
-    # The same key again gives the same issuance, so this asks and issues nothing.
-    code, issuance = nftsvc_json(*command)
-    if code != 0 or issuance["status"] != "finalized":
-        raise Unexpected(f"the issuance is not final: {issuance}")
-    links = issuance["links"]
-    return Issued(title, issuance["asset"], issuance["tokenId"], links["verify"], links["asset"])
+    with ThreadPoolExecutor() as pool:
+        accepted = [pool.submit(order.ask) for order in orders]
+        for order, answer in zip(orders, accepted, strict=True):
+            answer.result()
+            order.follow()
+        return list(pool.map(Order.issued, orders))
+
+
+class Order:
+    """One `nftsvc issue` under a key of its own: repeating it issues nothing more."""
+
+    def __init__(
+        self, service: Service, title: str, what: str, request: Path, files: tuple[Path, ...]
+    ) -> None:
+        self._title = title
+        self._log = service.state.service_log
+        self._shown = " ".join(["nftsvc issue", what, *(file.name for file in (request, *files))])
+        self._command = [
+            *("issue", what, request, *files, "--service", service.url),
+            *("--token-file", service.state.api_token, "--idempotency-key", str(uuid.uuid4())),
+        ]
+
+    def ask(self) -> dict[str, Any]:
+        """The issuance as it stands. Raises `Unexpected` where the service refuses it."""
+        code, issuance = nftsvc_json(*self._command)
+        if code != 0:
+            raise Unexpected(f"issuing ended with {code}: {issuance}")
+        return issuance
+
+    def follow(self) -> None:
+        """Show every step to finality in this terminal."""
+        _begin(f"Issue: {self._title}", f"{self._shown} --wait")
+        if code := nftsvc(*self._command, "--wait"):
+            raise Unexpected(f"issuing ended with {code}; see {self._log}")
+
+    def issued(self) -> Issued:
+        """What came of it."""
+        issuance = self.ask()
+        if issuance["status"] != "finalized":
+            raise Unexpected(f"the issuance is not final: {issuance}")
+        links = issuance["links"]
+        return Issued(self._title, issuance["asset"], links["verify"], links["asset"])
 
 
 def verify_all(service: Service, contract: Issued, product: Issued) -> None:
     """The buyer's side. Raises `Unexpected` where a verdict is another than it must be."""
     altered = [one_byte_changed(file, service.state.altered) for file in (CONTRACT, MODEL)]
-    for file, link, expected in (
+    cases: list[tuple[Path, str | None, str]] = [
         (CONTRACT, contract.link, "AUTHENTIC"),
         (altered[0], contract.link, "MISMATCH"),
         (MODEL, None, "AUTHENTIC"),
         (altered[1], product.link, "MISMATCH"),
-    ):
-        how = "with its link" if link else "without a link, found by its hash"
-        what = f"{file.name}, one byte changed" if file in altered else f"{file.name}, untouched"
-        _begin(f"Verify: {what}, {how}", f"nftsvc verify {file.name}{' LINK' if link else ''}")
-        given = [link] if link else []
-        _, report = nftsvc_json("verify", file, *given, "--service", service.url)
-        if report.get("verdict") != expected:
-            raise Unexpected(f"expected {expected} for {what}, and got {report}")
-        terminal.show_verdict(out, report)
+    ]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        answers = [
+            pool.submit(nftsvc_json, "verify", file, *([link] if link else []),
+                        "--service", service.url)
+            for file, link, _ in cases
+        ]  # fmt: skip
+        for (file, link, expected), answer in zip(cases, answers, strict=True):
+            how = "with its link" if link else "without a link, found by its hash"
+            what = f"{file.name}, {'one byte changed' if file in altered else 'untouched'}, {how}"
+            _begin(f"Verify: {what}", f"nftsvc verify {file.name}{' LINK' if link else ''}")
+            code, report = answer.result()
+            if report.get("verdict") != expected or code != VERDICT_EXITS[Verdict(expected)]:
+                raise Unexpected(f"expected {expected} for {what}, and got {code} {report}")
+            terminal.show_verdict(out, report)
 
 
 def one_byte_changed(file: Path, folder: Path) -> Path:
@@ -163,11 +197,17 @@ def one_byte_changed(file: Path, folder: Path) -> Path:
 
 def look_back(service: Service, assets: list[Issued]) -> None:
     """The histories, as the chain tells them."""
-    for asset in assets:
-        short = terminal.shorten(asset.token)
-        _begin(f"History: {asset.title.lower()}", f"nftsvc history {short}")
-        if code := nftsvc("history", asset.asset, "--service", service.url):
-            raise Unexpected(f"the history ended with {code}")
+    commands = [("history", asset.asset, "--service", service.url) for asset in assets]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for asset, (code, answer) in zip(
+            assets, pool.map(lambda words: nftsvc_json(*words), commands), strict=True
+        ):
+            _begin(f"History: {asset.title}", "nftsvc history ASSET")
+            if code != 0:
+                raise Unexpected(f"the history ended with {code}: {answer}")
+            if [record["kind"] for record in answer["records"]] != ["issued"]:
+                raise Unexpected(f"the history is not one issue: {answer['records']}")
+            terminal.show_history(out, answer["asset"], answer["records"])
 
 
 def show_pages(service: Service, assets: list[Issued]) -> None:
@@ -176,7 +216,7 @@ def show_pages(service: Service, assets: list[Issued]) -> None:
     _begin("By hand")
     out.print(Panel.fit(f"[bold]{service.url}/[/]  drop {CONTRACT.relative_to(ROOT)} there"))
     rows = [("the buyer's link", contract.link)]
-    rows += [(f"{asset.title.lower()}, its timeline", asset.page) for asset in assets]
+    rows += [(f"{asset.title}, its timeline", asset.page) for asset in assets]
     for name, address in rows:
         out.print(f"{name}\n  {address}", highlight=False, markup=False, soft_wrap=True)
     terminal.show_qr(contract.link)
