@@ -10,7 +10,6 @@ longer than all that `cid` does.
 import asyncio
 import hashlib
 import json
-import mimetypes
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -22,6 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColu
 
 from nftsvc import terminal
 from nftsvc.adapters.service_client import ServiceClient, ServiceRefused
+from nftsvc.core import media
 from nftsvc.core.errors import Misconfigured, NftsvcError, Refused, Unavailable
 from nftsvc.core.link import VerificationLink
 from nftsvc.core.types import Digest
@@ -34,7 +34,15 @@ VERDICT_EXITS: Final = dict.fromkeys(Verdict, REFUSED) | {
     Verdict.PENDING: COULD_NOT_ASK,
     Verdict.UNVERIFIABLE: COULD_NOT_ASK,
 }
-_MEDIA_TYPES: Final = {".glb": "model/gltf-binary", ".webp": "image/webp"}
+_MEDIA_TYPES: Final = {
+    ".pdf": media.PDF,
+    ".png": media.PNG,
+    ".jpg": media.JPEG,
+    ".jpeg": media.JPEG,
+    ".webp": media.WEBP,
+    ".glb": media.GLB,
+    ".mp4": media.MP4,
+}
 
 app = typer.Typer(
     name="nftsvc",
@@ -283,11 +291,10 @@ def _file(path: str) -> Path:
 
 
 def _media_type(file: Path) -> str:
-    suffix = file.suffix.lower()
-    guess = _MEDIA_TYPES.get(suffix) or mimetypes.types_map.get(suffix)
-    if guess is None:
-        raise typer.BadParameter(f"cannot tell the media type of {file.name} from its ending")
-    return guess
+    media_type = _MEDIA_TYPES.get(file.suffix.lower())
+    if media_type is None:
+        raise typer.BadParameter(f"{file.name} does not end in {', '.join(_MEDIA_TYPES)}")
+    return media_type
 
 
 def _secret(path: Path | None) -> str:

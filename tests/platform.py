@@ -93,7 +93,7 @@ def deal(**changed: Any) -> dict[str, Any]:
             "name": "한빛정밀 주식회사",
             "nameEnglish": "Hanbit Precision Co., Ltd.",
             "country": "KR",
-            "businessRegistrationNumber": "124-81-00998",
+            "businessRegistrationNumber": "504-81-12346",
         },
         "buyer": {"name": "Nordlys Maskin AS", "country": "NO"},
         "incoterm": {"code": "CIF", "place": "Oslo"},
