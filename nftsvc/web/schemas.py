@@ -53,7 +53,7 @@ class StatusEvent(Schema):
 
     status: IssuanceStatus
     at: datetime
-    cause: Annotated[str, _example("request")]
+    cause: Annotated[str, _example("request accepted")]
 
 
 class Transaction(Schema):
@@ -91,7 +91,7 @@ class IssuedDocument(Schema):
 class Issuance(Schema):
     """One request to issue, and how far it is."""
 
-    id: Annotated[str, _example("01KAN2V6A4Y0Z3T6Q0T9B1N7XE")]
+    id: Annotated[str, _example("iss-427681bb513d051d8ccdef38")]
     kind: AssetKind
     status: IssuanceStatus
     asset: Annotated[str, _example(_ASSET)]
