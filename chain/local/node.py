@@ -108,7 +108,7 @@ class LocalNode:
             self._process.wait()
             self._process = None
 
-    def call(self, method: str, *params: object) -> Any:  # noqa: ANN401 - as the node answers
+    def call(self, method: str, *params: object) -> Any:
         """One JSON-RPC call, for the node's own methods (`anvil_reorg`, `evm_mine`, ...)."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         request = urllib.request.Request(  # noqa: S310 - our own loopback address

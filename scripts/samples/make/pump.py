@@ -57,20 +57,36 @@ def casing(meshes: dict[str, Mesh]) -> None:
     tube(paint, path)
     lathe(
         paint,
-        [(-0.085, 0.0), (-0.085, 0.105), (-0.060, 0.130), (0.030, 0.130), (0.052, 0.105),
-         (0.066, 0.074), (0.090, 0.062), (0.150, 0.060)],
+        [
+            (-0.085, 0.0),
+            (-0.085, 0.105),
+            (-0.060, 0.130),
+            (0.030, 0.130),
+            (0.052, 0.105),
+            (0.066, 0.074),
+            (0.090, 0.062),
+            (0.150, 0.060),
+        ],
         along_x(centre),
-    )  # fmt: skip
+    )
     flange(meshes, along_x((VOLUTE + 0.150, AXIS, 0.0)), radius=0.112, bore=0.050)
     flange(meshes, along_y((VOLUTE, outlet[1] + 0.255, outlet[2])), radius=0.100, bore=0.042)
     # The casing cover and its bolts.
-    lathe(steel, [(-0.096, 0.0), (-0.096, 0.140), (-0.085, 0.144), (-0.074, 0.140), (-0.074, 0.0)],
-          along_x(centre))  # fmt: skip
+    lathe(
+        steel,
+        [(-0.096, 0.0), (-0.096, 0.140), (-0.085, 0.144), (-0.074, 0.140), (-0.074, 0.0)],
+        along_x(centre),
+    )
     bolts(meshes["bolts"], along_x((VOLUTE - 0.096, AXIS, 0.0)), count=12, ring=0.127, back=True)
     for side in (-1, 1):
         box(paint, (VOLUTE + 0.01, 0.105, side * 0.085), (0.11, 0.10, 0.035))
         box(paint, (VOLUTE + 0.01, 0.068, side * 0.105), (0.13, 0.022, 0.10))
-        lathe(meshes["bolts"], hexagon(0.012, 0.014), along_y((VOLUTE + 0.01, 0.079, side * 0.13)), sides=6)  # fmt: skip
+        lathe(
+            meshes["bolts"],
+            hexagon(0.012, 0.014),
+            along_y((VOLUTE + 0.01, 0.079, side * 0.13)),
+            sides=6,
+        )
 
 
 def flange(meshes: dict[str, Mesh], place: object, *, radius: float, bore: float) -> None:
@@ -78,10 +94,17 @@ def flange(meshes: dict[str, Mesh], place: object, *, radius: float, bore: float
     at = place  # the face is at +0.028
     lathe(
         meshes["casing paint"],
-        [(-0.012, bore + 0.012), (0.0, bore + 0.026), (0.0, radius - 0.002), (0.002, radius),
-         (0.022, radius), (0.024, radius - 0.002), (0.024, radius * 0.70)],
+        [
+            (-0.012, bore + 0.012),
+            (0.0, bore + 0.026),
+            (0.0, radius - 0.002),
+            (0.002, radius),
+            (0.022, radius),
+            (0.024, radius - 0.002),
+            (0.024, radius * 0.70),
+        ],
         at,
-    )  # fmt: skip
+    )
     lathe(
         meshes["machined steel"],
         [(0.024, radius * 0.70), (0.028, radius * 0.69), (0.028, bore), (-0.10, bore)],
@@ -114,13 +137,27 @@ def drive_end(meshes: dict[str, Mesh]) -> None:
     axis = along_x((0.0, AXIS, 0.0))
     lathe(
         meshes["casing paint"],
-        [(-0.020, 0.018), (-0.020, 0.062), (-0.014, 0.068), (0.010, 0.068), (0.018, 0.058),
-         (0.120, 0.058), (0.130, 0.068), (0.150, 0.070), (0.205, 0.112), (0.212, 0.112)],
+        [
+            (-0.020, 0.018),
+            (-0.020, 0.062),
+            (-0.014, 0.068),
+            (0.010, 0.068),
+            (0.018, 0.058),
+            (0.120, 0.058),
+            (0.130, 0.068),
+            (0.150, 0.070),
+            (0.205, 0.112),
+            (0.212, 0.112),
+        ],
         axis,
-    )  # fmt: skip
+    )
     lathe(meshes["machined steel"], [(-0.20, 0.018), (0.02, 0.018)], axis, sides=24)
-    lathe(meshes["machined steel"], [(0.0, 0.0), (0.014, 0.0), (0.014, 0.011), (0.030, 0.011),
-                                     (0.030, 0.0)][::-1], along_y((0.07, AXIS + 0.05, 0.0)), sides=20)  # fmt: skip
+    lathe(
+        meshes["machined steel"],
+        [(0.0, 0.0), (0.014, 0.0), (0.014, 0.011), (0.030, 0.011), (0.030, 0.0)][::-1],
+        along_y((0.07, AXIS + 0.05, 0.0)),
+        sides=20,
+    )
     box(meshes["casing paint"], (0.06, 0.165, 0.0), (0.035, 0.20, 0.09))
     box(meshes["casing paint"], (0.06, 0.068, 0.0), (0.08, 0.022, 0.16))
     # The coupling guard: a hood over the shaft, open below.
@@ -137,13 +174,27 @@ def drive_end(meshes: dict[str, Mesh]) -> None:
             rows.append(row)
         guard.grid(rows)
     for side in (-1, 1):
-        box(guard, ((start + end) / 2, AXIS - 0.13, side * (reach - 0.0015)), (end - start, 0.262, 0.003), chamfer=0.001)  # fmt: skip
-        box(guard, ((start + end) / 2, 0.060, side * (reach + 0.012)), (end - start, 0.004, 0.03), chamfer=0.001)  # fmt: skip
+        box(
+            guard,
+            ((start + end) / 2, AXIS - 0.13, side * (reach - 0.0015)),
+            (end - start, 0.262, 0.003),
+            chamfer=0.001,
+        )
+        box(
+            guard,
+            ((start + end) / 2, 0.060, side * (reach + 0.012)),
+            (end - start, 0.004, 0.03),
+            chamfer=0.001,
+        )
     for x in (start, end):
-        face = [(x, AXIS + reach * math.sin(math.pi * i / 32), reach * math.cos(math.pi * i / 32))
-                for i in range(33)]  # fmt: skip
-        hole = [(x, AXIS + 0.03 * math.sin(math.pi * i / 32), 0.03 * math.cos(math.pi * i / 32))
-                for i in range(33)]  # fmt: skip
+        face = [
+            (x, AXIS + reach * math.sin(math.pi * i / 32), reach * math.cos(math.pi * i / 32))
+            for i in range(33)
+        ]
+        hole = [
+            (x, AXIS + 0.03 * math.sin(math.pi * i / 32), 0.03 * math.cos(math.pi * i / 32))
+            for i in range(33)
+        ]
         for way in (-1.0, 1.0):
             guard.grid([[(p, (way, 0.0, 0.0)) for p in face], [(p, (way, 0.0, 0.0)) for p in hole]])
 
@@ -153,17 +204,30 @@ def motor(meshes: dict[str, Mesh]) -> None:
     axis = along_x((0.0, AXIS, 0.0))
     lathe(
         paint,
-        [(back, radius), (front - 0.05, radius), (front - 0.045, 0.146), (front - 0.018, 0.146),
-         (front - 0.008, 0.120), (front, 0.060), (front, 0.018)],
+        [
+            (back, radius),
+            (front - 0.05, radius),
+            (front - 0.045, 0.146),
+            (front - 0.018, 0.146),
+            (front - 0.008, 0.120),
+            (front, 0.060),
+            (front, 0.018),
+        ],
         axis,
-    )  # fmt: skip
+    )
     # The fan's cowl, with the grid of its inlet.
     lathe(
         paint,
-        [(back - 0.115, 0.0), (back - 0.115, 0.118), (back - 0.104, 0.142), (back - 0.085, 0.150),
-         (back + 0.012, 0.150), (back + 0.012, radius)],
+        [
+            (back - 0.115, 0.0),
+            (back - 0.115, 0.118),
+            (back - 0.104, 0.142),
+            (back - 0.085, 0.150),
+            (back + 0.012, 0.150),
+            (back + 0.012, radius),
+        ],
         axis,
-    )  # fmt: skip
+    )
     for ring in (0.030, 0.052, 0.074, 0.096):
         lathe(meshes["bore"], [(back - 0.1155, ring), (back - 0.1155, ring + 0.011)][::-1], axis)
     fins = 44
@@ -177,16 +241,21 @@ def motor(meshes: dict[str, Mesh]) -> None:
     lathe(meshes["bolts"], hexagon(0.03, 0.018), along_z((-0.40, AXIS + 0.165, 0.070)), sides=20)
     box(meshes["machined steel"], (-0.44, AXIS + 0.02, 0.1485), (0.10, 0.055, 0.003), chamfer=0.001)
     ring = [
-        ((-0.545, AXIS + 0.166 + 0.021 * math.sin(a), 0.021 * math.cos(a)),
-         (0.0, math.cos(a), -math.sin(a)), 0.007)
+        (
+            (-0.545, AXIS + 0.166 + 0.021 * math.sin(a), 0.021 * math.cos(a)),
+            (0.0, math.cos(a), -math.sin(a)),
+            0.007,
+        )
         for a in (math.tau * i / 28 for i in range(29))
-    ]  # fmt: skip
+    ]
     tube(meshes["bolts"], ring, sides=12)
     for x in (-0.56, -0.32):
         for side in (-1, 1):
             box(paint, (x, 0.128, side * 0.095), (0.05, 0.14, 0.03))
             box(paint, (x, 0.068, side * 0.120), (0.07, 0.022, 0.09))
-            lathe(meshes["bolts"], hexagon(0.012, 0.013), along_y((x, 0.079, side * 0.142)), sides=6)  # fmt: skip
+            lathe(
+                meshes["bolts"], hexagon(0.012, 0.013), along_y((x, 0.079, side * 0.142)), sides=6
+            )
 
 
 def fin(mesh: Mesh, angle: float, *, inner: float, outer: float, start: float, end: float) -> None:
@@ -202,13 +271,24 @@ def fin(mesh: Mesh, angle: float, *, inner: float, outer: float, start: float, e
 
     for way in (-1.0, 1.0):
         aside = way * half
-        quad([(start, inner, aside), (end, inner, aside), (end, outer, aside), (start, outer, aside)],
-             (0.0, -way * s, way * c))  # fmt: skip
-    quad([(start, outer, -half), (end, outer, -half), (end, outer, half), (start, outer, half)],
-         (0.0, c, s))  # fmt: skip
+        quad(
+            [
+                (start, inner, aside),
+                (end, inner, aside),
+                (end, outer, aside),
+                (start, outer, aside),
+            ],
+            (0.0, -way * s, way * c),
+        )
+    quad(
+        [(start, outer, -half), (end, outer, -half), (end, outer, half), (start, outer, half)],
+        (0.0, c, s),
+    )
     for x, way in ((start, -1.0), (end, 1.0)):
-        quad([(x, inner, -half), (x, outer, -half), (x, outer, half), (x, inner, half)],
-             (way, 0.0, 0.0))  # fmt: skip
+        quad(
+            [(x, inner, -half), (x, outer, -half), (x, outer, half), (x, inner, half)],
+            (way, 0.0, 0.0),
+        )
 
 
 def base(meshes: dict[str, Mesh]) -> None:
@@ -218,7 +298,9 @@ def base(meshes: dict[str, Mesh]) -> None:
         box(plate, (-0.13, 0.020, side * 0.185), (1.18, 0.040, 0.030), chamfer=0.005)
         box(plate, (-0.13 + side * 0.575, 0.020, 0.0), (0.030, 0.040, 0.40), chamfer=0.005)
         for x in (-0.66, 0.40):
-            lathe(meshes["bolts"], hexagon(0.014, 0.016), along_y((x, 0.057, side * 0.170)), sides=6)  # fmt: skip
+            lathe(
+                meshes["bolts"], hexagon(0.014, 0.016), along_y((x, 0.057, side * 0.170)), sides=6
+            )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 Vector = tuple[float, float, float]
 Placement = Callable[[Vector], Vector]
@@ -88,11 +89,9 @@ def lathe(
 ) -> None:
     """A solid of revolution: `profile` is (x, radius), walked with the outside on the left."""
     zero = place((0.0, 0.0, 0.0))
-    across = [
-        unit2(b[1] - a[1], -(b[0] - a[0])) for a, b in zip(profile, profile[1:], strict=False)
-    ]
+    across = [unit2(b[1] - a[1], -(b[0] - a[0])) for a, b in pairwise(profile)]
     across = [(-n[0], -n[1]) for n in across]
-    for i, (start, end) in enumerate(zip(profile, profile[1:], strict=False)):
+    for i, (start, end) in enumerate(pairwise(profile)):
         first = _blend(across[i], across[i - 1]) if i else across[i]
         last = _blend(across[i], across[i + 1]) if i + 1 < len(across) else across[i]
         rows = []
@@ -161,7 +160,7 @@ def box(mesh: Mesh, centre: Vector, size: Vector, *, chamfer: float = 0.004) -> 
         mesh.face([corner(signs, axis) for axis in range(3)], signs)
 
 
-def _signs(i: int, a: int, j: int, b: int, k: int, c: int) -> Vector:
+def _signs(i: int, a: int, j: int, b: int, k: int, c: int) -> Vector:  # noqa: PLR0917 - three axes, each with its sign
     signs = [0, 0, 0]
     signs[i], signs[j], signs[k] = a, b, c
     return (signs[0], signs[1], signs[2])
