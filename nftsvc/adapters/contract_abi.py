@@ -48,6 +48,20 @@ def issuing(kind: AssetKind, items: Sequence[tuple[Address, Digest]], *, contrac
     return Call(contract, _encode(kind, "issueMany", [holders, digests]))
 
 
+def read_issuing(data: bytes) -> list[tuple[Address, Digest]]:
+    """Inverse of `issuing`: who gets a token of which digest. Raises `AbiMismatch`."""
+    one, many = (
+        _entry(AssetKind.EXPORT_CONTRACT, "function", name) for name in ("issue", "issueMany")
+    )
+    if data[:4] == _selector(one):
+        pairs = [_decode(["address", "bytes32"], data[4:])]
+    elif data[:4] == _selector(many):
+        pairs = list(zip(*_decode(["address[]", "bytes32[]"], data[4:]), strict=True))
+    else:
+        raise AbiMismatch("the call issues nothing")
+    return [(_address(holder), Digest(digest)) for holder, digest in pairs]
+
+
 def record_query(token_id: TokenId) -> bytes:
     """The data of the call `recordOf`; both contracts have the same."""
     return _encode(AssetKind.EXPORT_CONTRACT, "recordOf", [token_id])

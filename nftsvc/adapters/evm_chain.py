@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from nftsvc.adapters import contract_abi
-from nftsvc.adapters.contract_abi import AbiMismatch
 from nftsvc.adapters.json_rpc import JsonRpc, RpcRefusal
 from nftsvc.core.errors import ChainUnavailable, TransactionRefused
 from nftsvc.core.history import Block, Heads, RecordEvent
@@ -153,22 +152,27 @@ class EvmChain(Chain):
 
     async def _receipt(self, transaction: TransactionHash) -> Receipt | None:
         answer = await self._ask("eth_getTransactionReceipt", transaction)
-        if answer is None or answer.get("blockHash") is None:
+        if answer is None:
             return None
         ours = {address.lower() for address in self._contracts.values()}
         topics = contract_abi.record_topics()
-        logs = [
-            log
-            for log in answer["logs"]
-            if log["address"].lower() in ours and log["topics"] and log["topics"][0] in topics
-        ]
-        return Receipt(
-            transaction_hash=TransactionHash(answer["transactionHash"].lower()),
-            block_number=BlockNumber(self._number(answer["blockNumber"])),
-            block_hash=BlockHash(answer["blockHash"].lower()),
-            succeeded=self._number(answer["status"]) == 1,
-            records=tuple(await self._read_logs(logs)),
-        )
+        try:
+            if answer["blockHash"] is None:
+                return None
+            logs = [
+                log
+                for log in answer["logs"]
+                if log["address"].lower() in ours and log["topics"] and log["topics"][0] in topics
+            ]
+            return Receipt(
+                transaction_hash=TransactionHash(answer["transactionHash"].lower()),
+                block_number=BlockNumber(self._number(answer["blockNumber"])),
+                block_hash=BlockHash(answer["blockHash"].lower()),
+                succeeded=self._number(answer["status"]) == 1,
+                records=tuple(await self._read_logs(logs)),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ChainUnavailable(f"{self.endpoint} gave an unreadable receipt") from error
 
     async def _read_logs(self, logs: Any) -> Collection[RecordEvent]:
         try:
@@ -187,7 +191,7 @@ class EvmChain(Chain):
                 for log in logs
                 if not log.get("removed")
             ]
-        except (KeyError, TypeError, AbiMismatch) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ChainUnavailable(f"{self.endpoint} gave unreadable logs: {error}") from error
 
     async def _ask(self, method: str, *params: object) -> Any:
