@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from nftsvc.adapters.age_sealer import AgeSealer, recipient_of
-from nftsvc.adapters.database import Database
+from nftsvc.adapters.database import Database, database_urls
 from nftsvc.adapters.dbos_engine import DbosEngine
 from nftsvc.adapters.deployer import Deployer
 from nftsvc.adapters.embedded_store import EmbeddedStore
@@ -393,7 +391,8 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
             f"NFTSVC_KEYSTORE_FILE: holds {signer.address}, and the contracts' issuer is "
             f"{deployment.issuer}"
         )
-    ledger_url, engine_url = _database_urls(settings)
+    database = settings.database_url.get_secret_value() if settings.database_url else None
+    ledger_url, engine_url = database_urls(settings.data_dir, given=database)
     contracts = {kind: contract.address for kind, contract in deployment.contracts.items()}
     return Adapters(
         ledger=SqlLedger(Database(ledger_url)),
@@ -453,22 +452,6 @@ def _custody(settings: Settings, deployment: Deployment) -> Address:
         return parse_address(settings.custody_account)
     except InvalidField as error:
         raise Misconfigured(f"NFTSVC_CUSTODY_ACCOUNT: {error.detail}") from error
-
-
-def _database_urls(settings: Settings) -> tuple[sa.URL, str]:
-    """Where the ledger is, and where the engine keeps its own tables."""
-    if settings.database_url is None:
-        folder = settings.data_dir.resolve()
-        ledger = sa.URL.create("sqlite+aiosqlite", database=str(folder / "ledger.sqlite"))
-        return ledger, f"sqlite:///{folder / 'engine.sqlite'}"
-    try:
-        url = sa.make_url(settings.database_url.get_secret_value())
-    except sa.exc.ArgumentError:
-        raise Misconfigured("NFTSVC_DATABASE_URL: not a database URL") from None
-    if url.get_backend_name() != "postgresql":
-        raise Misconfigured("NFTSVC_DATABASE_URL: only PostgreSQL; SQLite needs no setting")
-    ledger = url.set(drivername="postgresql+psycopg")
-    return ledger, ledger.render_as_string(hide_password=False)
 
 
 def _failed(task: asyncio.Task[None]) -> bool:

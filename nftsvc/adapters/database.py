@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -10,11 +11,30 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from nftsvc.adapters.migrations import migrate
-from nftsvc.core.errors import DiskFull, LedgerUnavailable
+from nftsvc.core.errors import DiskFull, LedgerUnavailable, Misconfigured
 
 BUSY_MILLISECONDS: Final = 15_000
 MIGRATION_LOCK: Final = 0x6E667473
 _WRITES: Final = "nftsvc_writes"
+
+
+def database_urls(folder: Path, *, given: str | None) -> tuple[sa.URL, str]:
+    """Where the ledger is, and where the engine keeps its own tables.
+
+    Without a `given` PostgreSQL, both are SQLite files in `folder`. Raises `Misconfigured`.
+    """
+    if given is None:
+        folder = folder.resolve()
+        ledger = sa.URL.create("sqlite+aiosqlite", database=str(folder / "ledger.sqlite"))
+        return ledger, f"sqlite:///{folder / 'engine.sqlite'}"
+    try:
+        url = sa.make_url(given)
+    except sa.exc.ArgumentError:
+        raise Misconfigured("NFTSVC_DATABASE_URL: not a database URL") from None
+    if url.get_backend_name() != "postgresql":
+        raise Misconfigured("NFTSVC_DATABASE_URL: only PostgreSQL; SQLite needs no setting")
+    ledger = url.set(drivername="postgresql+psycopg")
+    return ledger, ledger.render_as_string(hide_password=False)
 
 
 class Database:
