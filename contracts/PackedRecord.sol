@@ -1,75 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IProvenanceToken} from "./interfaces/IProvenanceToken.sol";
+import {Status} from "./interfaces/IProvenanceToken.sol";
 
-/// @notice The 96 bits that stand beside the holder in a token's one slot.
+/// @title The 96 bits beside a token's owner
+/// @dev From the least significant bit on:
+///
+///     bits     field
+///     0..35    headBlock     block of the token's last record
+///     36..67   issuedAt      unix seconds of the newest version
+///     68..77   version       1 when issued; at most 1,023
+///     78..91   issuerIndex   issuer key that answers for the newest version
+///     92..93   status        0 unknown, 1 active, 2 suspended, 3 revoked
+///     94       held          suspended by the registrar
+///     95       recovering    a recovery is proposed
+///
+/// The whole is zero exactly when the id was never issued or tombstoned.
 type PackedRecord is uint96;
 
 using PackedRecordCodec for PackedRecord global;
 
-/// @title Reads and writes the fields of a `PackedRecord`.
-///
-///      bits  0..35   headBlock     block of the last record
-///      bits 36..67   issuedAt      Unix seconds
-///      bits 68..77   version       manifests anchored, from 1
-///      bits 78..91   issuerIndex   place of the issuer in the table of issuers, from 1
-///      bits 92..93   status        IProvenanceToken.Status
-///      bits 94..95   flags         reserved, zero
+/// @title Reading and writing `PackedRecord`
 library PackedRecordCodec {
-    uint256 private constant _HEAD_BITS = 36;
-    uint256 private constant _ISSUED_AT = 36;
-    uint256 private constant _VERSION = 68;
-    uint256 private constant _ISSUER = 78;
-    uint256 private constant _STATUS = 92;
-
     uint256 internal constant MAX_VERSION = (1 << 10) - 1;
     uint256 internal constant MAX_ISSUERS = (1 << 14) - 1;
 
-    /// @dev The record of a token issued now by the issuer at this place of the table.
-    function first(uint256 issuer) internal view returns (PackedRecord) {
+    uint256 private constant HEAD_MASK = (1 << 36) - 1;
+    uint256 private constant TIME_MASK = (1 << 32) - 1;
+    uint256 private constant TIME_AT = 36;
+    uint256 private constant VERSION_AT = 68;
+    uint256 private constant ISSUER_AT = 78;
+    uint256 private constant STATUS_AT = 92;
+    uint256 private constant HELD_BIT = 1 << 94;
+    uint256 private constant RECOVERING_BIT = 1 << 95;
+
+    /// @dev Data of a token of version 1 that is active and has one record. Values over a field's width are cut.
+    function fresh(uint256 headBlock_, uint256 issuedAt_, uint256 issuerIndex_) internal pure returns (PackedRecord) {
         return PackedRecord.wrap(
             uint96(
-                block.number | (block.timestamp << _ISSUED_AT) | (1 << _VERSION) | (issuer << _ISSUER)
-                    | (uint256(IProvenanceToken.Status.ACTIVE) << _STATUS)
+                (headBlock_ & HEAD_MASK) | ((issuedAt_ & TIME_MASK) << TIME_AT) | (1 << VERSION_AT)
+                    | ((issuerIndex_ & MAX_ISSUERS) << ISSUER_AT) | (uint256(Status.Active) << STATUS_AT)
             )
         );
     }
 
-    function headBlock(PackedRecord self) internal pure returns (uint64) {
-        return uint64(PackedRecord.unwrap(self) & ((1 << _HEAD_BITS) - 1));
+    function headBlock(PackedRecord data) internal pure returns (uint64) {
+        return uint64(_raw(data) & HEAD_MASK);
     }
 
-    function issuedAt(PackedRecord self) internal pure returns (uint64) {
-        return uint64((PackedRecord.unwrap(self) >> _ISSUED_AT) & type(uint32).max);
+    function issuedAt(PackedRecord data) internal pure returns (uint64) {
+        return uint64((_raw(data) >> TIME_AT) & TIME_MASK);
     }
 
-    function version(PackedRecord self) internal pure returns (uint32) {
-        return uint32((PackedRecord.unwrap(self) >> _VERSION) & MAX_VERSION);
+    function version(PackedRecord data) internal pure returns (uint32) {
+        return uint32((_raw(data) >> VERSION_AT) & MAX_VERSION);
     }
 
-    function issuerIndex(PackedRecord self) internal pure returns (uint16) {
-        return uint16((PackedRecord.unwrap(self) >> _ISSUER) & MAX_ISSUERS);
+    function issuerIndex(PackedRecord data) internal pure returns (uint16) {
+        return uint16((_raw(data) >> ISSUER_AT) & MAX_ISSUERS);
     }
 
-    function status(PackedRecord self) internal pure returns (IProvenanceToken.Status) {
-        return IProvenanceToken.Status((PackedRecord.unwrap(self) >> _STATUS) & 3);
+    function status(PackedRecord data) internal pure returns (Status) {
+        return Status((_raw(data) >> STATUS_AT) & 3);
     }
 
-    /// @dev The same record with this block as the head of its history.
-    function withHead(PackedRecord self, uint256 blockNumber) internal pure returns (PackedRecord) {
-        uint256 rest = PackedRecord.unwrap(self) & ~((uint256(1) << _HEAD_BITS) - 1);
-        return PackedRecord.wrap(uint96(rest | blockNumber));
+    function held(PackedRecord data) internal pure returns (bool) {
+        return _raw(data) & HELD_BIT != 0;
     }
 
-    /// @dev The same record with this status.
-    function becoming(PackedRecord self, IProvenanceToken.Status next) internal pure returns (PackedRecord) {
-        uint256 rest = PackedRecord.unwrap(self) & ~(uint256(3) << _STATUS);
-        return PackedRecord.wrap(uint96(rest | (uint256(next) << _STATUS)));
+    function recovering(PackedRecord data) internal pure returns (bool) {
+        return _raw(data) & RECOVERING_BIT != 0;
     }
 
-    /// @dev The same record, one version on. The caller has checked `MAX_VERSION`.
-    function amended(PackedRecord self) internal pure returns (PackedRecord) {
-        return PackedRecord.wrap(uint96(uint256(PackedRecord.unwrap(self)) + (1 << _VERSION)));
+    function withHeadBlock(PackedRecord data, uint256 headBlock_) internal pure returns (PackedRecord) {
+        return PackedRecord.wrap(uint96((_raw(data) & ~HEAD_MASK) | (headBlock_ & HEAD_MASK)));
+    }
+
+    /// @dev The next version, by another key and at another time.
+    function withVersion(PackedRecord data, uint256 version_, uint256 issuedAt_, uint256 issuerIndex_)
+        internal
+        pure
+        returns (PackedRecord)
+    {
+        uint256 kept = _raw(data)
+            & ~((TIME_MASK << TIME_AT) | (MAX_VERSION << VERSION_AT) | (MAX_ISSUERS << ISSUER_AT));
+        return PackedRecord.wrap(
+            uint96(
+                kept | ((issuedAt_ & TIME_MASK) << TIME_AT) | ((version_ & MAX_VERSION) << VERSION_AT)
+                    | ((issuerIndex_ & MAX_ISSUERS) << ISSUER_AT)
+            )
+        );
+    }
+
+    function withStatus(PackedRecord data, Status status_, bool held_) internal pure returns (PackedRecord) {
+        uint256 kept = _raw(data) & ~((uint256(3) << STATUS_AT) | HELD_BIT);
+        return PackedRecord.wrap(uint96(kept | (uint256(status_) << STATUS_AT) | (held_ ? HELD_BIT : 0)));
+    }
+
+    function withRecovering(PackedRecord data, bool recovering_) internal pure returns (PackedRecord) {
+        return PackedRecord.wrap(uint96((_raw(data) & ~RECOVERING_BIT) | (recovering_ ? RECOVERING_BIT : 0)));
+    }
+
+    function _raw(PackedRecord data) private pure returns (uint256) {
+        return PackedRecord.unwrap(data);
     }
 }

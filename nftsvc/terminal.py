@@ -26,6 +26,8 @@ _RECORDS: Final = {
     "amended": "Amended",
     "status-changed": "Status changed",
     "holder-changed": "Holder changed",
+    "recovery-proposed": "Recovery proposed",
+    "recovery-stopped": "Recovery stopped",
 }
 
 

@@ -7,7 +7,7 @@ forces a web3.py of 2018.
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from web3 import HTTPProvider, Web3
@@ -19,6 +19,8 @@ from nftsvc.adapters.deployer import Deployer
 from nftsvc.core.deployment import Deployment
 from nftsvc.core.types import Address, AssetKind
 
+DAY: Final = 24 * 3600
+
 
 @dataclass(frozen=True, slots=True)
 class ContractDeployer:
@@ -29,7 +31,7 @@ class ContractDeployer:
     def deploy(self, name: str, *arguments: Any) -> Any:
         kind = next(kind for kind in AssetKind if kind.contract_name == name)
         compiled = artifact(kind)
-        given = list(arguments) or [ADMIN.address, 0]
+        given = list(arguments) or [ADMIN.address, 0, DAY]
         if kind is AssetKind.PRODUCT_CONTENT and not arguments:
             given += [ISSUER.address, 250]
         factory = self.w3.eth.contract(abi=compiled["abi"], bytecode=compiled["bytecode"])

@@ -1,149 +1,130 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @title One token per asset, for life.
-/// @notice The token id is the sha256 of the asset's first manifest, so a second issue of the
-/// same asset reverts by itself and `tokenURI` needs no storage. Every record event names the
-/// block of the token's record before it, and the head of that chain stands in the token's
-/// packed slot: the whole history is walked backwards with one-block log queries.
+/// @notice What the contract says of a token.
+enum Status {
+    Unknown,
+    Active,
+    Suspended,
+    Revoked
+}
+
+/// @notice Why a batch item is refused.
+enum Refusal {
+    None,
+    ZeroHolder,
+    ZeroDigest,
+    AlreadyIssued
+}
+
+/// @notice How a token came to another holder.
+enum HolderChange {
+    Transfer,
+    Assignment,
+    Recovery
+}
+
+/// @notice Everything that a verifier needs to know of a token.
+/// @param status Unknown when the id was never issued; then every other field is zero
+/// @param holder Present owner; zero once revoked
+/// @param issuer Key that answers for the newest version: the issuer, after an amendment the amender
+/// @param issuerTrusted False when that key is marked as not trusted for the time of the newest version
+/// @param version 1 when issued, one more with each amendment
+/// @param digest sha256 of the newest version's manifest
+/// @param issuedAt Unix seconds of the newest version
+/// @param headBlock Block of the token's last record, from which the history is walked backwards
+/// @param held Suspended by the registrar: only the registrar restores
+/// @param recovering A recovery is proposed
+struct Record {
+    Status status;
+    address holder;
+    address issuer;
+    bool issuerTrusted;
+    uint32 version;
+    bytes32 digest;
+    uint64 issuedAt;
+    uint64 headBlock;
+    bool held;
+    bool recovering;
+}
+
+/// @title Tokens that prove where a document comes from
+/// @notice An ERC-721 whose token id is the sha256 of the asset's first manifest. The id is known before it is
+/// issued, cannot be issued twice, and gives the manifest's address without any storage.
+///
+/// Records are linked: each record event names the block of the token's record before it, and `recordOf` names the
+/// last one, so a token's whole history is read by one-block log queries with the topics `[null, tokenId]`.
+/// Two records of one token in one block name the same block before it or each other's: read the whole block, then
+/// go on with the smallest `previousBlock` found in it.
+///
+/// No receiver is called when a token is issued, so no receiver can stop a batch.
 interface IProvenanceToken {
-    /// @notice What a token is. `UNKNOWN`: never issued. `REVOKED` is for ever.
-    enum Status {
-        UNKNOWN,
-        ACTIVE,
-        SUSPENDED,
-        REVOKED
-    }
+    /// @notice The id was issued before; revoked ids stay issued.
+    error Token_AlreadyIssued(uint256 tokenId);
+    /// @notice A digest of zero names nothing.
+    error Digest_Zero();
+    /// @notice The digest is the newest version's already.
+    error Token_SameDigest(uint256 tokenId);
+    /// @notice The token's status does not allow it.
+    error Token_WrongStatus(uint256 tokenId, Status status);
+    /// @notice The token has had all 1,023 versions.
+    error Token_TooManyVersions(uint256 tokenId);
+    /// @notice Tokens are not paid for.
+    error Token_NotPayable();
+    /// @notice The lists differ in length.
+    error Batch_LengthMismatch(uint256 holders, uint256 digests);
+    /// @notice The item at `index` cannot be issued, so nothing was.
+    error Batch_ItemRefused(uint256 index, Refusal reason);
 
-    /// @notice Everything a verifier needs to know about a token at a block.
-    /// @param status What the token is.
-    /// @param holder Who holds it; zero once revoked.
-    /// @param issuer The account that issued it.
-    /// @param issuerTrusted False where the issuer's key was called stolen as of a time before
-    /// the token was issued.
-    /// @param version Number of manifests anchored under the token, from 1.
-    /// @param digest sha256 of the current manifest.
-    /// @param issuedAt When it was issued, in Unix seconds.
-    /// @param headBlock Block of the token's last record.
-    struct Record {
-        Status status;
-        address holder;
-        address issuer;
-        bool issuerTrusted;
-        uint32 version;
-        bytes32 digest;
-        uint64 issuedAt;
-        uint64 headBlock;
-    }
-
-    /// @notice An asset was issued. The first record of every token, so it has none before it.
+    /// @notice A token was issued: its first record.
     event Issued(uint256 indexed tokenId, address indexed issuer, address indexed holder);
-
-    /// @notice A new manifest was anchored under a token.
-    /// @param digest sha256 of the new manifest.
-    /// @param version Its number, from 2.
-    /// @param previousBlock Block of the token's record before this one.
+    /// @notice A new version was anchored under the token.
     event Amended(
         uint256 indexed tokenId, address indexed issuer, bytes32 digest, uint32 version, uint64 previousBlock
     );
-
-    /// @notice A token was suspended, restored or revoked.
-    /// @param reason sha256 of a reason kept elsewhere, or a short text; zero where none is given.
-    /// @param previousBlock Block of the token's record before this one.
+    /// @notice The token was suspended, restored or revoked. `reason` is the actor's own, often a digest of a letter.
     event StatusChanged(
         uint256 indexed tokenId, address indexed actor, Status status, bytes32 reason, uint64 previousBlock
     );
+    /// @notice The token came to another holder.
+    event HolderChanged(
+        uint256 indexed tokenId, address indexed from, address indexed to, HolderChange cause, uint64 previousBlock
+    );
 
-    /// @notice A token went to another holder.
-    /// @param previousBlock Block of the token's record before this one.
-    event HolderChanged(uint256 indexed tokenId, address indexed from, address indexed to, uint64 previousBlock);
-
-    /// @notice An account may issue.
-    event IssuerAuthorized(address indexed issuer, uint16 index);
-
-    /// @notice An account may no longer issue. What it issued stays.
-    event IssuerSuspended(address indexed issuer);
-
-    /// @notice What an account issued at or after `since` (Unix seconds) is marked as not trusted.
-    event IssuerDistrusted(address indexed issuer, uint64 since);
-
-    /// @notice The account may not issue, or may not change this token.
-    error Issuer_NotAuthorized(address account);
-
-    /// @notice The account is an issuer already.
-    error Issuer_AlreadyAuthorized(address account);
-
-    /// @notice No more issuers can be named.
-    error Issuer_TooMany();
-
-    /// @notice The asset was issued before, or was revoked.
-    error Token_AlreadyIssued(uint256 tokenId);
-
-    /// @notice The token does not stand as the call needs it.
-    error Token_WrongStatus(uint256 tokenId, Status status);
-
-    /// @notice The holder must hold its own consent to a transfer of this token.
-    error Token_Locked(uint256 tokenId);
-
-    /// @notice The token was amended as often as can be counted.
-    error Token_TooManyVersions(uint256 tokenId);
-
-    /// @notice A digest of zero names no manifest.
-    error Digest_Zero();
-
-    /// @notice Holders and digests are not of the same number.
-    error Batch_LengthMismatch(uint256 holders, uint256 digests);
-
-    /// @notice Item `index` of a batch is refused: it was issued before.
-    error Batch_AlreadyIssued(uint256 index, uint256 tokenId);
-
-    /// @notice Issue the token of a manifest.
-    /// @param holder Who shall hold it.
-    /// @param digest sha256 of the manifest.
-    /// @return tokenId `uint256(digest)`.
+    /// @notice Issue a token for a manifest. Issuers only.
+    /// @param holder First owner
+    /// @param digest sha256 of the manifest
+    /// @return tokenId The digest as a number
     function issue(address holder, bytes32 digest) external returns (uint256 tokenId);
 
-    /// @notice Issue many tokens, to one holder each. All or none.
+    /// @notice Issue many tokens to their holders: all of them, or none and the first bad item's index. Issuers only.
     function issueMany(address[] calldata holders, bytes32[] calldata digests) external;
 
-    /// @notice Anchor a new manifest under a token that this account issued.
+    /// @notice What `issueMany` would refuse now, item by item, repetitions inside the list included.
+    function precheck(address[] calldata holders, bytes32[] calldata digests)
+        external
+        view
+        returns (Refusal[] memory refusals);
+
+    /// @notice Anchor a new version under an active token. Active issuers of the token's organisation.
     function amend(uint256 tokenId, bytes32 digest) external;
 
-    /// @notice Suspend an active token: by its issuer, or by a registrar.
-    function suspend(uint256 tokenId, bytes32 reason) external;
-
-    /// @notice Restore a suspended token: by its issuer, or by a registrar.
-    function restore(uint256 tokenId, bytes32 reason) external;
-
-    /// @notice Revoke a token for ever: by its issuer, or by a registrar. The id can never be
-    /// issued again; the record stays readable.
+    /// @notice End a token for good: it is burned, its record stays, its id is never issued again.
+    /// Active issuers of the token's organisation, or the registrar; also while paused.
     function revoke(uint256 tokenId, bytes32 reason) external;
 
-    /// @notice Let an account issue, or issue again. By the admin.
-    function authorizeIssuer(address account) external;
+    /// @notice Freeze an active token. Active issuers of the token's organisation, or the registrar; also while paused.
+    function suspend(uint256 tokenId, bytes32 reason) external;
 
-    /// @notice Stop an account from issuing. By a registrar.
-    function suspendIssuer(address account) external;
+    /// @notice Unfreeze a suspended token. Who may suspend; only the registrar where the registrar suspended it.
+    function restore(uint256 tokenId, bytes32 reason) external;
 
-    /// @notice Mark, without deleting, what an account issued at or after `since` (Unix seconds),
-    /// and stop it. The mark can be moved to an earlier time only. By a registrar.
-    function distrustIssuer(address account, uint64 since) external;
-
-    /// @notice Stop every change of tokens. By a pauser.
-    function pause() external;
-
-    /// @notice Allow changes again. By a pauser.
-    function unpause() external;
-
-    /// @notice Everything about one token. Never reverts.
+    /// @notice Everything a verifier needs to know of a token. Never reverts.
     function recordOf(uint256 tokenId) external view returns (Record memory);
 
-    /// @notice Everything about many tokens.
+    /// @notice `recordOf` for each id.
     function recordsOf(uint256[] calldata tokenIds) external view returns (Record[] memory);
 
-    /// @notice Whether the account may issue now.
-    function isIssuer(address account) external view returns (bool);
-
-    /// @notice ERC-7572 metadata of the contract itself.
+    /// @notice Name, symbol and description of the collection (ERC-7572), as a data URI.
     function contractURI() external view returns (string memory);
 }

@@ -32,6 +32,8 @@ _EVENTS: Final = {
     "Amended": RecordKind.AMENDED,
     "StatusChanged": RecordKind.STATUS_CHANGED,
     "HolderChanged": RecordKind.HOLDER_CHANGED,
+    "RecoveryProposed": RecordKind.RECOVERY_PROPOSED,
+    "RecoveryStopped": RecordKind.RECOVERY_STOPPED,
 }
 _ERROR_STRING: Final = keccak(b"Error(string)")[:4]
 
@@ -106,7 +108,7 @@ def read_event(log: dict[str, Any], *, timestamp: int) -> RecordEvent:
         found |= dict(zip([i["name"] for i in plain], data, strict=True))
         kind = _EVENTS[entry["name"]]
         issued = kind is RecordKind.ISSUED
-        actor = found.get("issuer") or found.get("actor")
+        actor = found.get("issuer") or found.get("actor") or found.get("by")
         receiver = found.get("holder") if issued else found.get("to")
         return RecordEvent(
             kind=kind,

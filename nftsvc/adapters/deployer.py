@@ -30,6 +30,7 @@ from nftsvc.core.types import (
 )
 
 ADMIN_DELAY_SECONDS: Final = 3 * 24 * 3600
+RECOVERY_DELAY_SECONDS: Final = 7 * 24 * 3600
 ROYALTY_BASIS_POINTS: Final = 250
 RECEIPT_SECONDS: Final = 120.0
 
@@ -68,7 +69,7 @@ class Deployer:
         genesis = await self._w3.eth.get_block(0)
         contracts = {}
         for kind in AssetKind:
-            arguments: list[Any] = [admin.address, ADMIN_DELAY_SECONDS]
+            arguments: list[Any] = [admin.address, ADMIN_DELAY_SECONDS, RECOVERY_DELAY_SECONDS]
             if kind is AssetKind.PRODUCT_CONTENT:
                 arguments += [issuer, ROYALTY_BASIS_POINTS]
             compiled = artifact(kind)
@@ -109,7 +110,7 @@ class Deployer:
                 raise WrongContract(f"there is no code of {name} at {contract.address}")
             if self._hash(code) != contract.code_hash:
                 raise WrongContract(f"{name} at {contract.address} has not the recorded code")
-            if code != HexBytes(artifact(kind)["deployedBytecode"]):
+            if not _is_contract(code, artifact(kind)):
                 raise WrongContract(
                     f"{name} at {contract.address} is not the contract of this version"
                 )
@@ -140,3 +141,20 @@ class Deployer:
 
     def _hash(self, code: bytes) -> str:
         return self._w3.keccak(code).to_0x_hex()
+
+
+def _is_contract(code: bytes, compiled: dict[str, Any]) -> bool:
+    """Whether `code` is the compiled contract.
+
+    Immutables are zero as compiled and were written in by the constructor, so their places are
+    left out. The metadata's hash at the end is not: it stands for the very sources.
+    """
+    expected = bytearray(HexBytes(compiled["deployedBytecode"]))
+    found = bytearray(code)
+    if len(found) != len(expected):
+        return False
+    for places in compiled["immutableReferences"].values():
+        for place in places:
+            span = slice(place["start"], place["start"] + place["length"])
+            found[span] = expected[span] = bytes(place["length"])
+    return found == expected

@@ -29,6 +29,8 @@ class RecordKind(StrEnum):
     AMENDED = "amended"
     STATUS_CHANGED = "status-changed"
     HOLDER_CHANGED = "holder-changed"
+    RECOVERY_PROPOSED = "recovery-proposed"
+    RECOVERY_STOPPED = "recovery-stopped"
 
 
 @dataclass(frozen=True, slots=True)

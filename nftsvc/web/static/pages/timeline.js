@@ -17,6 +17,8 @@ const ICONS = /** @type {{[what: string]: string}} */ ({
   suspended: "pause",
   revoked: "revoked",
   "holder-changed": "person",
+  "recovery-proposed": "person",
+  "recovery-stopped": "check",
 });
 
 /** @param {Item[]} items newest last @param {(address: string) => string | null} nameOf */
