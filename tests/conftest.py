@@ -15,7 +15,8 @@ from tests import parts
 
 UNIT: Final = Path(__file__).parent / "unit"
 
-pytest_plugins = [name for name in ("tests.chains", "tests.kubo") if find_spec(name)]
+_FIXTURES: Final = ("tests.chains", "tests.kubo", "tests.postgres")
+pytest_plugins = [name for name in _FIXTURES if find_spec(name)]
 
 # A machine that is busy with something else is no reason for a test to fail.
 settings.register_profile("nftsvc", deadline=None)

@@ -243,13 +243,12 @@ class SqlLedger(SqlRecords, Ledger):
             )
 
     async def assets_with(self, document: Digest) -> tuple[AssetId, ...]:
+        with_it = sa.select(t.documents.c.issuance).where(t.documents.c.sha256 == document.hex())
         query = (
             sa.select(t.issuances.c.chain_id, t.issuances.c.contract, t.issuances.c.token_id)
-            .join(t.documents, t.documents.c.issuance == t.issuances.c.id)
-            .where(t.documents.c.sha256 == document.hex())
+            .where(t.issuances.c.id.in_(with_it))
             .where(t.issuances.c.status != IssuanceStatus.FAILED.value)
             .order_by(t.issuances.c.ordinal)
-            .distinct()
         )
         async with self._database.reading() as connection:
             return tuple(map(rows.asset_of, await connection.execute(query)))
