@@ -225,8 +225,11 @@ def show_pages(service: Service, assets: list[Issued]) -> None:
 def stay(service: Service) -> None:
     """Until Ctrl-C, or until the service ends by itself."""
     out.print("Staying up. Ctrl-C ends it; scripts/demo --reset removes its state.")
-    while not service.ended():
-        time.sleep(0.5)
+    with contextlib.suppress(KeyboardInterrupt):
+        while not service.ended():
+            time.sleep(0.5)
+    if not service.ended():
+        return
     raise Unexpected(f"the service ended by itself; see {service.state.service_log}")
 
 
