@@ -27,40 +27,37 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     422: {**_PROBLEM, "description": "A field, a file or the Idempotency-Key is not valid."},
     503: {**_PROBLEM, "description": "Could not be stored now; ask again after Retry-After."},
 }
+_EXPORTER: Final = {
+    "name": "달구벌유체기계 주식회사",
+    "nameEnglish": "Dalgubeol Fluid Machinery Co., Ltd.",
+    "country": "KR",
+    "businessRegistrationNumber": "504-81-12346",
+}
 _DEAL: Final = {
-    "contractNumber": "DG-2026-0117",
-    "contractDate": "2026-11-20",
-    "exporter": {
-        "name": "대한정밀펌프 주식회사",
-        "nameEnglish": "Daehan Precision Pump Co., Ltd.",
-        "country": "KR",
-        "businessRegistrationNumber": "1208147521",
-    },
-    "buyer": {"name": "Nordwind Maschinen GmbH", "country": "DE"},
+    "contractNumber": "DGB-2026-1102",
+    "contractDate": "2026-11-02",
+    "exporter": _EXPORTER,
+    "buyer": {"name": "Nordmole Wassertechnik GmbH", "country": "DE"},
     "incoterm": {"code": "CIF", "place": "Hamburg"},
     "currency": "USD",
-    "amount": "128000.00",
+    "amount": "128400.00",
     "goods": [
         {
-            "description": "Centrifugal pump DP-40",
-            "hsCode": "841370",
-            "quantity": "40",
+            "description": "End-suction centrifugal pump DGP-80",
+            "hsCode": "8413.70",
+            "quantity": "12",
             "unit": "C62",
         }
     ],
     "programmeYear": 2026,
 }
 _CONTENT: Final = {
-    "name": "원심펌프 DP-40",
-    "nameEnglish": "Centrifugal pump DP-40",
-    "description": "Stainless centrifugal pump, 40 m3/h.",
-    "company": {
-        "name": "대한정밀펌프 주식회사",
-        "country": "KR",
-        "businessRegistrationNumber": "1208147521",
-    },
+    "name": "편흡입 원심펌프 DGP-80",
+    "nameEnglish": "DGP-80 end-suction centrifugal pump",
+    "description": "15 kW end-suction centrifugal pump on a common base plate.",
+    "company": _EXPORTER,
     "programmeYear": 2026,
-    "hsCode": "841370",
+    "hsCode": "8413.70",
 }
 
 
@@ -86,7 +83,7 @@ _Key = Annotated[
     str | None,
     Header(
         description="Chosen by the caller, once for each request it wants answered once.",
-        examples=["deal-DG-2026-0117"],
+        examples=["deal-DGB-2026-1102"],
     ),
 ]
 
