@@ -1,0 +1,371 @@
+"""The journey of a batch on the chain's twin: what goes wrong on the way, and how it ends."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+import sqlalchemy as sa
+from eth_account import Account
+
+from chain.local.accounts import CUSTODY, ISSUER
+from nftsvc.adapters.database import Database
+from nftsvc.adapters.keystore_signer import KeystoreSigner
+from nftsvc.adapters.memory_chain import ChainFault, MemoryChain
+from nftsvc.adapters.memory_store import MemoryStore
+from nftsvc.adapters.spool import FolderSpool
+from nftsvc.adapters.sql_ledger import SqlLedger
+from nftsvc.core.assets import Issuance, IssuanceRequest, KeptDocument
+from nftsvc.core.cid import Cid
+from nftsvc.core.errors import ChainUnavailable, TransactionRefused
+from nftsvc.core.issuance import IssuanceStatus as S
+from nftsvc.core.manifest import genesis_token_id
+from nftsvc.core.transaction import (
+    TRANSACTION_GAS_CAP,
+    Call,
+    SignedTransaction,
+    UnsignedTransaction,
+)
+from nftsvc.core.types import (
+    Address,
+    AssetId,
+    AssetKind,
+    BatchId,
+    BlockNumber,
+    ChainId,
+    Gas,
+    IssuanceId,
+    Nonce,
+    Wei,
+    digest_of,
+    parse_address,
+)
+from nftsvc.flows.follow import Follower
+from nftsvc.flows.issue import IssueFlow, SendingPolicy
+from nftsvc.flows.storing import Storing
+
+DEAL: Final = AssetKind.EXPORT_CONTRACT
+CONTRACTS: Final = {
+    DEAL: parse_address("0x" + "a1" * 20),
+    AssetKind.PRODUCT_CONTENT: parse_address("0x" + "b2" * 20),
+}
+HOLDER: Final = Address(CUSTODY.address)
+DOCUMENT: Final = b"encrypted bytes"
+JOURNEY: Final = [S.ACCEPTED, S.STORED, S.SUBMITTED, S.MINED, S.SAFE, S.FINALIZED]
+
+
+class BlockClock:
+    """Time that passes by itself: whoever waits sees the next block."""
+
+    def __init__(self, chain: MemoryChain) -> None:
+        self._now = datetime(2026, 5, 4, tzinfo=UTC)
+        self._chain = chain
+        self.on_block: Callable[[int], None] = lambda _: None
+        self._blocks = 0
+
+    def now(self) -> datetime:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        self._now += timedelta(seconds=max(seconds, 6))
+        self._blocks += 1
+        if self._blocks > 400:
+            raise TimeoutError("the journey does not end")
+        self._chain.mine()
+        self.on_block(self._blocks)
+        await asyncio.sleep(0)
+
+
+class World:
+    """Everything around one batch."""
+
+    def __init__(self, folder: Path) -> None:
+        self.chain = MemoryChain(
+            chain_id=ChainId(31337), contracts=CONTRACTS, issuer=Address(ISSUER.address), depth=4
+        )
+        self.clock = BlockClock(self.chain)
+        url = sa.URL.create("sqlite+aiosqlite", database=str(folder / "ledger.sqlite"))
+        self.ledger = SqlLedger(Database(url))
+        self.store = MemoryStore()
+        self.spool = FolderSpool(folder / "spool")
+        self.signer = KeystoreSigner(Account.from_key(ISSUER.private_key))
+
+    def flow(self) -> IssueFlow:
+        storing = Storing(
+            ledger=self.ledger, spool=self.spool, contents=self.store, clock=self.clock
+        )
+        return IssueFlow(
+            ledger=self.ledger,
+            chain=self.chain,
+            signer=self.signer,
+            storing=storing,
+            clock=self.clock,
+            policy=SendingPolicy(fee_cap=Wei(10**12), gas_cap=TRANSACTION_GAS_CAP),
+        )
+
+    async def accept(self, count: int) -> list[IssuanceId]:
+        accepted = []
+        for _ in range(count):
+            issuance = IssuanceId(f"iss-{secrets.token_hex(8)}")
+            manifest = secrets.token_bytes(40)
+            async with self.spool.stage(issuance) as staging:
+                staging.create(0).write(DOCUMENT)
+                await staging.commit()
+            kept = KeptDocument(
+                Cid.of_block(DOCUMENT), len(DOCUMENT), "application/pdf", None, None
+            )
+            token = genesis_token_id(manifest)
+            await self.ledger.accept(
+                IssuanceRequest(
+                    issuance=issuance,
+                    idempotency_key=issuance,
+                    fingerprint=b"\x01" * 32,
+                    asset=AssetId(self.chain.chain_id, CONTRACTS[DEAL], token),
+                    kind=DEAL,
+                    holder=HOLDER,
+                    manifest=manifest,
+                    accepted_at=self.clock.now(),
+                    documents=(kept,),
+                    private=b"",
+                    envelopes=(),
+                )
+            )
+            accepted.append(issuance)
+        return accepted
+
+    async def assign(self) -> BatchId:
+        batch = await self.ledger.assign(DEAL, most=100, at=self.clock.now())
+        assert batch is not None
+        return batch
+
+    async def carry(self, batch: BatchId) -> None:
+        await self.flow().run(batch, _run)
+
+    async def see(self, issuances: Sequence[IssuanceId]) -> list[Issuance]:
+        found = [await self.ledger.issuance(each) for each in issuances]
+        return [each for each in found if each is not None]
+
+    async def tokens(self) -> list[int]:
+        heads = await self.chain.heads()
+        events = await self.chain.events(first=BlockNumber(0), last=heads.latest.number)
+        return [event.token_id for event in events]
+
+
+async def _run(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    await work()
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    world = World(tmp_path)
+    await world.ledger.start()
+    yield world
+    await world.ledger.stop()
+
+
+def _statuses(issuance: Issuance) -> list[S]:
+    return [change.status for change in issuance.changes]
+
+
+async def test_batch__nothing_wrong__all_final_by_one_transaction(world: World) -> None:
+    ids = await world.accept(3)
+    batch = await world.assign()
+    await world.carry(batch)
+    done = await world.see(ids)
+    assert [_statuses(each) for each in done] == [JOURNEY] * 3
+    assert len({each.transaction for each in done}) == 1
+    assert sorted(await world.tokens()) == sorted(each.asset.token_id for each in done)
+    assert await world.ledger.open_batches() == ()
+    assert world.store.roots >= {Cid.raw(digest_of(e.asset.token_id)) for e in done}
+
+
+async def test_batch__one_would_revert__it_fails_alone_with_its_reason(world: World) -> None:
+    ids = await world.accept(3)
+    bad = (await world.see(ids))[1]
+    await _issue_behind_our_back(world, bad)
+    await world.carry(await world.assign())
+    done = await world.see(ids)
+    assert [each.status for each in done] == [S.FINALIZED, S.FAILED, S.FINALIZED]
+    assert done[1].failure is not None
+    assert "Token_AlreadyIssued" in done[1].failure.detail
+    assert len(await world.tokens()) == 3
+
+
+async def test_batch__answer_to_the_broadcast_is_lost__one_token(world: World) -> None:
+    ids = await world.accept(1)
+    batch = await world.assign()
+    world.chain.fault = ChainFault.LOST_ANSWER
+    world.clock.on_block = lambda n: _set(world.chain, None) if n == 3 else None
+    await world.carry(batch)
+    (done,) = await world.see(ids)
+    assert done.status is S.FINALIZED
+    assert len(await world.tokens()) == 1
+
+
+async def test_batch__contract_is_paused__waits_and_goes_on(world: World) -> None:
+    ids = await world.accept(1)
+    batch = await world.assign()
+    own = world.chain._issuer
+    world.chain._issuer = HOLDER  # nobody else may issue: Roles_NotIssuer for ours
+    world.clock.on_block = lambda n: setattr(world.chain, "_issuer", own) if n == 5 else None
+    await world.carry(batch)
+    (done,) = await world.see(ids)
+    assert _statuses(done) == JOURNEY
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("keep", [True, False], ids=["pending again", "forgotten"])
+async def test_batch__reorganised__is_announced_and_final_in_the_end(
+    world: World, depth: int, *, keep: bool
+) -> None:
+    ids = await world.accept(1)
+    batch = await world.assign()
+
+    def reorg(block: int) -> None:
+        if block == depth + 1:
+            world.chain.reorg(depth + 1, keep_transactions=keep)
+
+    world.clock.on_block = reorg
+    await world.carry(batch)
+    (done,) = await world.see(ids)
+    statuses = _statuses(done)
+    assert S.REORGED in statuses
+    assert statuses[statuses.index(S.REORGED) + 1] is S.SUBMITTED
+    assert statuses[-1] is S.FINALIZED
+    assert len(await world.tokens()) == 1
+
+
+async def test_batch__nonce_used_by_another_for_good__a_new_transaction(world: World) -> None:
+    ids = await world.accept(1)
+    batch = await world.assign()
+    sent: list[SignedTransaction] = []
+    broadcast = world.chain.broadcast
+
+    async def only_later(signed: SignedTransaction) -> None:
+        if not sent:
+            sent.append(signed)
+            await _spend_nonce(world, broadcast)
+        await broadcast(signed)
+
+    world.chain.broadcast = only_later  # type: ignore[method-assign]
+    await world.carry(batch)
+    (done,) = await world.see(ids)
+    assert done.status is S.FINALIZED
+    assert done.transaction is not None
+    assert done.transaction.transaction_hash != sent[0].transaction_hash
+    assert (await world.tokens()).count(done.asset.token_id) == 1
+
+
+async def test_batch__too_much_for_one_transaction__the_rest_waits_its_turn(world: World) -> None:
+    ids = await world.accept(4)
+    batch = await world.assign()
+    estimate = world.chain.estimate
+
+    async def small(call: Call, *, sender: Address) -> Gas:
+        gas = await estimate(call, sender=sender)
+        if gas > 150_000:
+            raise TransactionRefused("GasCapExceeded")
+        return gas
+
+    world.chain.estimate = small  # type: ignore[method-assign]
+    await world.carry(batch)
+    assert [each.status for each in await world.see(ids)] == [S.FINALIZED] * 2 + [S.STORED] * 2
+    await world.carry(await world.assign())
+    assert [each.status for each in await world.see(ids)] == [S.FINALIZED] * 4
+    assert len(await world.tokens()) == 4
+
+
+@pytest.mark.parametrize("step", ["store", "write", "broadcast", "settle"])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_batch__stopped_around_a_step_and_carried_again__one_token(
+    world: World, step: str, when: str
+) -> None:
+    ids = await world.accept(2)
+    batch = await world.assign()
+
+    async def stopping(name: str, work: Callable[[], Awaitable[None]]) -> None:
+        if (name, when) == (step, "before"):
+            raise asyncio.CancelledError
+        await work()
+        if name == step:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await world.flow().run(batch, stopping)
+    await world.carry(batch)
+    assert [_statuses(each) for each in await world.see(ids)] == [JOURNEY] * 2
+    assert len(await world.tokens()) == 2
+
+
+async def test_follower__over_reorgs__holds_exactly_what_the_chain_says(world: World) -> None:
+    follower = Follower(
+        ledger=world.ledger, chain=world.chain, clock=world.clock, start=BlockNumber(1)
+    )
+    for depth in (1, 3, 2):
+        ids = await world.accept(2)
+        batch = await world.assign()
+        world.clock.on_block = lambda _: None
+        task = asyncio.create_task(world.carry(batch))
+        await task
+        await follower.catch_up()
+        world.chain.reorg(depth)
+        await follower.catch_up()
+        for issuance in await world.see(ids):
+            records = await world.ledger.records(
+                issuance.asset.token_id, contract=None, after=None, limit=10
+            )
+            chain = await world.chain.events(
+                first=BlockNumber(0), last=(await world.chain.heads()).latest.number
+            )
+            assert list(records) == [e for e in chain if e.token_id == issuance.asset.token_id]
+
+
+async def test_follower__range_refused_as_too_wide__takes_smaller_ones(world: World) -> None:
+    world.chain.mine(500)
+    events = world.chain.events
+
+    async def narrow(*, first: BlockNumber, last: BlockNumber) -> object:
+        if last - first > 20:
+            raise ChainUnavailable("block range too wide")
+        return await events(first=first, last=last)
+
+    world.chain.events = narrow  # type: ignore[assignment]
+    follower = Follower(
+        ledger=world.ledger, chain=world.chain, clock=world.clock, start=BlockNumber(1)
+    )
+    await follower.catch_up()
+    followed = await world.ledger.followed()
+    assert followed is not None
+    assert followed.number == 500
+
+
+def _set(chain: MemoryChain, fault: ChainFault | None) -> None:
+    chain.fault = fault
+
+
+async def _issue_behind_our_back(world: World, issuance: Issuance) -> None:
+    call = world.chain.issuing(DEAL, [(HOLDER, digest_of(issuance.asset.token_id))])
+    await _send(world, call, world.chain.broadcast)
+    world.chain.mine(6)
+
+
+async def _spend_nonce(
+    world: World, broadcast: Callable[[SignedTransaction], Awaitable[None]]
+) -> None:
+    """Somebody else uses the same key: another transaction takes our nonce."""
+    call = world.chain.issuing(DEAL, [(HOLDER, digest_of(secrets.randbits(255)))])  # type: ignore[arg-type]
+    await _send(world, call, broadcast)
+    world.chain.mine()
+
+
+async def _send(
+    world: World, call: Call, broadcast: Callable[[SignedTransaction], Awaitable[None]]
+) -> None:
+    nonce = Nonce(await world.chain.nonce(world.signer.address))
+    transaction = UnsignedTransaction(
+        world.chain.chain_id, nonce, call, Gas(90_000), Wei(2 * 10**9), Wei(10**6)
+    )
+    await broadcast(await world.signer.sign(transaction))
