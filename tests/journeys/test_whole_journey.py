@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 import pytest
+import sqlalchemy as sa
 
 from nftsvc.bootstrap import Application, bootstrap, bootstrap_verifier
 from nftsvc.core.errors import IdempotencyKeyReused, NotFound
@@ -13,6 +14,7 @@ from nftsvc.flows.read import StoredManifests
 from nftsvc.flows.verify import VerifyFlow
 from nftsvc.flows.views import AssetView
 from nftsvc.settings import VerifierSettings
+from tests.kubo import KuboNode
 from tests.platform import (
     Platform,
     content_parts,
@@ -132,6 +134,50 @@ async def test_verifier__chain_away__could_not_check(anvil_platform: Platform) -
     report = await verifier.verify(link_of(accepted), digest=digest(pdf("a")))
     await verifier.close()
     assert report.verdict is Verdict.UNVERIFIABLE
+
+
+@pytest.mark.needs("postgresql")
+async def test_deal__ledger_and_engine_on_postgresql__is_issued_and_taken_up_again(
+    anvil_platform: Platform, postgres_url: sa.URL
+) -> None:
+    url = postgres_url.set(drivername="postgresql").render_as_string(hide_password=False)
+    settings = anvil_platform.settings(database_url=url)
+    application = bootstrap(settings)
+    await application.start()
+    try:
+        accepted = await application.accept(
+            AssetKind.EXPORT_CONTRACT, key="deal-1", parts=deal_parts(deal(), pdf("a"))
+        )
+        await until(application, accepted.id, "submitted", "mined", "safe", "finalized")
+    finally:
+        await application.stop()
+    again = bootstrap(settings)
+    await again.start()
+    try:
+        view = await until(again, accepted.id, "finalized")
+        assert [change.status for change in view.events] == JOURNEY
+    finally:
+        await again.stop()
+
+
+@pytest.mark.needs("kubo")
+async def test_deal__content_in_kubo__is_issued_and_pinned_there(
+    anvil_platform: Platform, kubo: KuboNode
+) -> None:
+    settings = anvil_platform.settings(
+        content_store="kubo", kubo_url=kubo.url, kubo_bearer_file=kubo.bearer_file
+    )
+    application = bootstrap(settings)
+    await application.start()
+    try:
+        accepted = await application.accept(
+            AssetKind.EXPORT_CONTRACT, key="deal-1", parts=deal_parts(deal(), pdf("k" * 900_000))
+        )
+        view = await until(application, accepted.id, "finalized")
+    finally:
+        await application.stop()
+    pinned = kubo.ipfs("pin", "ls", "--type=recursive", "--quiet").decode().split()
+    assert {view.manifest_cid, view.documents[0].cid} <= set(pinned)
 
 
 async def _asset_once_followed(application: Application, token: str) -> AssetView:
