@@ -50,7 +50,7 @@ def create_app(application: Application) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/v1/openapi.json",
+        openapi_url="/openapi.json",
     )
     app.state.application = application
     app.state.page_policy = policy

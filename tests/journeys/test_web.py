@@ -165,7 +165,7 @@ def test_documents__public_file__found_and_a_sealed_one_never(
 
 
 def test_openapi__every_operation__described_with_examples(service: Service) -> None:
-    description = httpx.get(f"{service.url}/v1/openapi.json").json()
+    description = httpx.get(f"{service.url}/openapi.json").json()
     assert description["openapi"].startswith("3.1")
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
@@ -177,7 +177,7 @@ def test_openapi__every_operation__described_with_examples(service: Service) -> 
 
 
 def test_issuance__example_of_the_description__is_accepted(service: Service) -> None:
-    description = httpx.get(f"{service.url}/v1/openapi.json").json()
+    description = httpx.get(f"{service.url}/openapi.json").json()
     for noun, part, file in (
         ("deals", "deal", ("계약서.pdf", pdf("example"), "application/pdf")),
         ("contents", "content", ("그림.png", PICTURE, "image/png")),

@@ -98,6 +98,7 @@ async function shown(document, address, caption) {
     ["interaction-prompt", "none"],
     ["shadow-intensity", "0.6"],
     ["environment-image", "neutral"],
+    ["camera-orbit", "35deg 72deg auto"],
   ]) {
     viewer.setAttribute(String(name), String(value));
   }
