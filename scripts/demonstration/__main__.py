@@ -133,10 +133,9 @@ class Order:
         self._title = title
         self._log = service.state.service_log
         self._shown = " ".join(["nftsvc issue", what, *(file.name for file in (request, *files))])
-        self._command = [
-            *("issue", what, request, *files, "--service", service.url),
-            *("--token-file", service.state.api_token, "--idempotency-key", str(uuid.uuid4())),
-        ]
+        self._command: list[str | Path] = ["issue", what, request, *files]
+        self._command += ["--service", service.url, "--token-file", service.state.api_token]
+        self._command += ["--idempotency-key", str(uuid.uuid4())]
 
     def ask(self) -> dict[str, Any]:
         """The issuance as it stands. Raises `Unexpected` where the service refuses it."""

@@ -4,7 +4,7 @@ import math
 import sys
 from pathlib import Path
 
-from solids import Mesh, Vector, along_x, along_y, along_z, box, lathe, tube, write_glb
+from solids import Mesh, Placement, Vector, along_x, along_y, along_z, box, lathe, tube, write_glb
 
 AXIS = 0.315  # height of the shaft above the floor
 VOLUTE = 0.30  # where the casing stands along the shaft
@@ -89,9 +89,9 @@ def casing(meshes: dict[str, Mesh]) -> None:
         )
 
 
-def flange(meshes: dict[str, Mesh], place: object, *, radius: float, bore: float) -> None:
+def flange(meshes: dict[str, Mesh], place: Placement, *, radius: float, bore: float) -> None:
     """A flange whose face looks along its axis, with a bore and eight bolts."""
-    at = place  # the face is at +0.028
+    at = place
     lathe(
         meshes["casing paint"],
         [
@@ -119,7 +119,7 @@ def hexagon(height: float, radius: float) -> list[tuple[float, float]]:
 
 
 def bolts(
-    mesh: Mesh, place: object, *, count: int, ring: float, base: float = 0.0, back: bool = False
+    mesh: Mesh, place: Placement, *, count: int, ring: float, base: float = 0.0, back: bool = False
 ) -> None:
     """Hexagon heads on a ring around the axis, looking along it, or back."""
     for i in range(count):
@@ -128,7 +128,7 @@ def bolts(
         way = -1.0 if back else 1.0
 
         def at(p: Vector, y: float = y, z: float = z, way: float = way) -> Vector:
-            return place((base + way * p[0], p[1] + y, p[2] + z))  # type: ignore[operator]
+            return place((base + way * p[0], p[1] + y, p[2] + z))
 
         lathe(mesh, hexagon(0.009, 0.0095), at, sides=6)
 
@@ -240,7 +240,7 @@ def motor(meshes: dict[str, Mesh]) -> None:
     box(meshes["machined steel"], (-0.40, AXIS + 0.204, 0.0), (0.135, 0.006, 0.125), chamfer=0.002)
     lathe(meshes["bolts"], hexagon(0.03, 0.018), along_z((-0.40, AXIS + 0.165, 0.070)), sides=20)
     box(meshes["machined steel"], (-0.44, AXIS + 0.02, 0.1485), (0.10, 0.055, 0.003), chamfer=0.001)
-    ring = [
+    eye = [
         (
             (-0.545, AXIS + 0.166 + 0.021 * math.sin(a), 0.021 * math.cos(a)),
             (0.0, math.cos(a), -math.sin(a)),
@@ -248,7 +248,7 @@ def motor(meshes: dict[str, Mesh]) -> None:
         )
         for a in (math.tau * i / 28 for i in range(29))
     ]
-    tube(meshes["bolts"], ring, sides=12)
+    tube(meshes["bolts"], eye, sides=12)
     for x in (-0.56, -0.32):
         for side in (-1, 1):
             box(paint, (x, 0.128, side * 0.095), (0.05, 0.14, 0.03))

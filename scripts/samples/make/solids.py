@@ -5,7 +5,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, product
 
 Vector = tuple[float, float, float]
 Placement = Callable[[Vector], Vector]
@@ -126,7 +126,11 @@ def tube(mesh: Mesh, path: list[tuple[Vector, Vector, float]], *, sides: int = 2
         for j in range(sides + 1):
             c, s = math.cos(math.tau * j / sides), math.sin(math.tau * j / sides)
             normal = (c, s * outwards[1], s * outwards[2])
-            moved = tuple(p + radius * n for p, n in zip(point, normal, strict=True))
+            moved = (
+                point[0] + radius * c,
+                point[1] + radius * normal[1],
+                point[2] + radius * normal[2],
+            )
             row.append((moved, normal))
         rows.append(row)
     mesh.grid(rows)
@@ -137,7 +141,7 @@ def box(mesh: Mesh, centre: Vector, size: Vector, *, chamfer: float = 0.004) -> 
     half = [s / 2 for s in size]
     cut = min([chamfer, *(h * 0.45 for h in half)])
 
-    def corner(signs: tuple[int, ...], full: int) -> Vector:
+    def corner(signs: Vector, full: int) -> Vector:
         x, y, z = (
             centre[i] + signs[i] * (half[i] if i == full else half[i] - cut) for i in range(3)
         )
@@ -156,8 +160,9 @@ def box(mesh: Mesh, centre: Vector, size: Vector, *, chamfer: float = 0.004) -> 
                 low, high = _signs(u, a, v, b, axis, -1), _signs(u, a, v, b, axis, 1)
                 edge = [corner(low, u), corner(high, u), corner(high, v), corner(low, v)]
                 mesh.face(edge, _signs(u, a, v, b, axis, 0))
-    for signs in ((a, b, c) for a in ends for b in ends for c in ends):
-        mesh.face([corner(signs, axis) for axis in range(3)], signs)
+    for a, b, c in product(ends, repeat=3):
+        tip = (float(a), float(b), float(c))
+        mesh.face([corner(tip, axis) for axis in range(3)], tip)
 
 
 def _signs(i: int, a: int, j: int, b: int, k: int, c: int) -> Vector:  # noqa: PLR0917 - three axes, each with its sign
