@@ -1,7 +1,6 @@
 """The only place where things are wired: settings in, a service or a verifier out."""
 
 import asyncio
-import contextlib
 import hmac
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -55,7 +54,6 @@ from nftsvc.flows.dispatch import Dispatcher
 from nftsvc.flows.follow import Follower
 from nftsvc.flows.issuances import Issuances
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
-from nftsvc.flows.patience import until_done
 from nftsvc.flows.read import ReadFlow
 from nftsvc.flows.storing import Storing
 from nftsvc.flows.verify import VerifyFlow
@@ -64,6 +62,9 @@ from nftsvc.ports import Chain, Clock, ContentStore, Engine, Ledger, Sealer, Sig
 from nftsvc.settings import Settings, VerifierSettings, read_secret
 
 GWEI: Final = 10**9
+CHAIN_SECONDS: Final = 1.0
+"""How often a chain that was away at the start is looked for."""
+
 _PROBE: Final = Cid.of_block(b"")
 """Asked for to see whether the store answers; whether it has it does not matter."""
 
@@ -197,9 +198,8 @@ class Application:
         """Lay down work where it is; the next start takes it up."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        # What a task failed with was told when it did, in the log and by `health`.
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         await self._adapters.engine.stop()
         await self._adapters.chain.close()
@@ -295,12 +295,18 @@ class Application:
             raise away
 
     async def _work_when_chain_is_back(self) -> None:
-        try:
-            await until_done(self._check_chain, clock=self._adapters.clock, what="find the chain")
-        except NftsvcError as error:
-            self._fault = error
-            raise
-        self._fault = None
+        while self._fault is not None:
+            await self._adapters.clock.sleep(CHAIN_SECONDS)
+            try:
+                await self._check_chain()
+            except Unavailable as error:
+                self._fault = error
+            except NftsvcError as error:
+                self._fault = error
+                _log.critical("not the chain on record, nothing is issued: %s", error)
+                raise
+            else:
+                self._fault = None
         await self._work()
 
     async def _work(self) -> None:

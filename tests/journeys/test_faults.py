@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from chain.local.node import LocalNode
 from nftsvc.adapters import spool
 from nftsvc.adapters.memory_store import MemoryStore, StoreFault
 from nftsvc.bootstrap import Adapters, Application, bootstrap
@@ -248,3 +249,24 @@ async def _once_followed(application: Application, token: str) -> None:
         else:
             return
     raise TimeoutError(token)
+
+
+async def test_chain__back_as_another_one__is_not_worked_on(
+    anvil_platform: Platform,
+) -> None:
+    port = anvil_platform.node.port
+    anvil_platform.node.kill()
+    application = bootstrap(anvil_platform.settings(rpc_seconds=0.5))
+    await application.start()
+    try:
+        accepted = await _accept(application)
+        with LocalNode("anvil", port=port):
+            for _ in range(100):
+                if (await application.readiness()).parts["follower"] == "wrong-chain":
+                    break
+                await asyncio.sleep(0.1)
+            assert (await application.readiness()).parts["follower"] == "wrong-chain"
+            assert not (await application.health()).alive
+            assert (await application.issuance(accepted.id)).status == "accepted"
+    finally:
+        await application.stop()
