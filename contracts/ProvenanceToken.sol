@@ -261,15 +261,15 @@ abstract contract ProvenanceToken is IProvenanceToken, IERC5192, IERC721Errors, 
         return _getExtraData(tokenId) == 0 ? Refusal.None : Refusal.AlreadyIssued;
     }
 
-    function _offsetOf(address[] calldata list) private pure returns (uint256 at) {
+    function _offsetOf(address[] calldata list) private pure returns (uint256 offset) {
         assembly {
-            at := list.offset
+            offset := list.offset
         }
     }
 
-    function _offsetOf(bytes32[] calldata list) private pure returns (uint256 at) {
+    function _offsetOf(bytes32[] calldata list) private pure returns (uint256 offset) {
         assembly {
-            at := list.offset
+            offset := list.offset
         }
     }
 
@@ -288,9 +288,9 @@ abstract contract ProvenanceToken is IProvenanceToken, IERC5192, IERC721Errors, 
         assembly ("memory-safe") {
             data := shl(160, data)
             for {} lt(issued, count) { issued := add(issued, 1) } {
-                let at := shl(5, issued)
-                let tokenId := calldataload(add(digestsAt, at))
-                let holder := calldataload(add(holdersAt, at))
+                let offset := shl(5, issued)
+                let tokenId := calldataload(add(digestsAt, offset))
+                let holder := calldataload(add(holdersAt, offset))
                 mstore(0x00, tokenId)
                 mstore(0x1c, SLOT_SEED)
                 let slot := add(tokenId, add(tokenId, keccak256(0x00, 0x20)))
