@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -96,6 +97,20 @@ def _debian_root() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
+@cache
+def _mount() -> Path | None:
+    """`mount`, where it may be used: by root, and not in every container."""
+    program = _program(shutil.which("mount"))
+    if program is None or os.geteuid() != 0:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["-t", "tmpfs", "-o", "size=64k", "none", folder]
+        if subprocess.run([program, *words], capture_output=True, check=False).returncode:
+            return None
+        subprocess.run(["umount", folder], check=True)
+    return program
+
+
 PARTS: Final = {
     "anvil": Part(_anvil, lambda: True, "run scripts/setup"),
     "node": Part(node, lambda: True, "run scripts/setup"),
@@ -104,6 +119,7 @@ PARTS: Final = {
     "postgresql": Part(
         lambda: _brought("postgresql"), _debian_root, "run scripts/bring/postgresql"
     ),
+    "small disk": Part(_mount, lambda: False, "only root can mount one, outside of containers"),
     "chromium": Part(lambda: _brought("chromium"), _debian_root, "run scripts/bring/chromium"),
 }
 

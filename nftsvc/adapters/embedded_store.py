@@ -30,8 +30,12 @@ class EmbeddedStore(ContentStore):
     def __init__(self, root: Path) -> None:
         self._root = root
         self._incoming = root / "incoming"
-        self._incoming.mkdir(parents=True, exist_ok=True)
-        self._sweep()
+        self._durable_folders: set[Path] = set()
+        try:
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            self._sweep()
+        except OSError as error:
+            raise ContentUnavailable(f"cannot open {root}: {error.strerror}") from error
 
     async def _put(self, upload: Upload) -> Cid:
         try:
@@ -71,8 +75,13 @@ class EmbeddedStore(ContentStore):
         return self._root / f"{name.digest[-1]:02x}" / f"{name}.car"
 
     def _begin(self) -> BinaryIO:
-        file = (self._incoming / uuid.uuid4().hex).open("xb")
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            file = (self._incoming / uuid.uuid4().hex).open("xb")
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # Another process's sweep may have come between the name and the lock.
+            if os.fstat(file.fileno()).st_nlink:
+                break
+            file.close()
         file.write(bytes(car.HEADER_BYTES))
         return file
 
@@ -82,20 +91,21 @@ class EmbeddedStore(ContentStore):
         file.flush()
         os.fsync(file.fileno())
         path = self.path_of(root)
-        if not path.parent.is_dir():
+        # That the folder is there does not say that whoever made it has made it durable.
+        if path.parent not in self._durable_folders:
             path.parent.mkdir(exist_ok=True)
             _sync_folder(self._root)
+            self._durable_folders.add(path.parent)
         Path(file.name).rename(path)
         _sync_folder(path.parent)
 
     def _sweep(self) -> None:
         for path in self._incoming.iterdir():
-            with path.open("rb") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue  # another process is writing it right now
-                path.unlink(missing_ok=True)
+            # Gone: settled under its own name, or swept by another process.
+            # Locked: another process is writing it right now.
+            with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
 
 class _CarReader:
