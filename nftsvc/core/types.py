@@ -6,7 +6,7 @@ the type checker refuses one in the place of another.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType, Self
+from typing import Final, NewType, Self
 
 from eth_hash.auto import keccak
 
@@ -38,6 +38,9 @@ Gas = NewType("Gas", int)
 ChainId = NewType("ChainId", int)
 IssuanceId = NewType("IssuanceId", str)
 BatchId = NewType("BatchId", str)
+
+MAX_CHAIN_ID: Final = 2**53 - 1
+"""Beyond it JavaScript loses digits, and browser and command line would read two chains."""
 
 
 class AssetKind(StrEnum):
@@ -82,7 +85,7 @@ class AssetId:
             if namespace != "eip155" or standard != "erc721":
                 raise ValueError(text)
             chain_id, token_id = _decimal(reference), _decimal(token)
-            if not 0 < chain_id < 2**64 or not 0 <= token_id < 2**256:
+            if not 0 < chain_id <= MAX_CHAIN_ID or not 0 <= token_id < 2**256:
                 raise ValueError(text)
         except ValueError as error:
             raise InvalidField(
@@ -113,6 +116,8 @@ class AccountId:
             )
         try:
             chain_id = _decimal(parts[1])
+            if chain_id > MAX_CHAIN_ID:
+                raise ValueError(text)
         except ValueError as error:
             raise InvalidField(
                 path, reason="not-an-account-id", detail="the chain is no decimal number"

@@ -35,7 +35,9 @@ export function checksum(lower) {
 export function parseAccount(text) {
   const parts = /^eip155:(0|[1-9][0-9]*):([^:]*)$/.exec(text);
   if (parts === null) throw new InvalidName("not an account id");
-  return { chainId: Number(parts[1]), address: parseAddress(String(parts[2])) };
+  const chainId = Number(parts[1]);
+  if (!Number.isSafeInteger(chainId)) throw new InvalidName("the chain id is too large");
+  return { chainId, address: parseAddress(String(parts[2])) };
 }
 
 /** @param {Account} account */

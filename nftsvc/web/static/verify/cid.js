@@ -27,7 +27,7 @@ function isV0(text) {
     value = value * 58n + BigInt(digit);
   }
   const hex = value.toString(16);
-  return hex.length === 67 && hex.startsWith("1220");
+  return hex.length === 68 && hex.startsWith("1220");
 }
 
 /** @param {string} text */

@@ -136,7 +136,7 @@ function readAttribute(fields) {
 /** @param {string} text ISO 8601 to the second, with its offset @returns {string} */
 function readInstant(text) {
   const form =
-    /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?!-00:00$)[+-](?:[01]\d|2[0-3]):[0-5]\d$/;
+    /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?!-00:00$)[+-](?:[01]\d|2[0-3]):[0-5]\d(?::(?!00)[0-5]\d)?$/;
   const [, year, month, day] = (form.exec(text) ?? []).map(Number);
   if (year === undefined || month === undefined || day === undefined || year === 0) {
     throw new InvalidField("not a time");
