@@ -2,21 +2,24 @@
 
 Every parameter that decides a CID is sent, never left to a default that changes between
 versions. What Kubo says comes back as bytes or lines that are compared with what was computed
-here, so an error that it can only tell after its 200 (in the stream, or in a trailer) shows
-as an answer that is missing or untrue.
+here, and it names a CID before it has pinned it: an error that it can only tell after its 200
+(in the stream, or in a trailer) shows as an answer that is missing or untrue, or as content
+that is not among the pins.
 """
 
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
 from nftsvc.core.cid import Cid
-from nftsvc.core.errors import ContentMissing, ContentUnavailable, InvalidCid
+from nftsvc.core.errors import ContentMissing, ContentUnavailable, InvalidCid, Misconfigured
 from nftsvc.core.unixfs import CHUNK_BYTES, MAX_BLOCK_BYTES, MAX_LINKS
 from nftsvc.ports import BlockReader, ContentStore, Upload
 
@@ -37,11 +40,19 @@ _ADD: Final = {
     "quieter": "true",
 }
 _ANSWER_BYTES: Final = 64 * 1024
-_NOT_THERE: Final = ("not pinned", "not found", "could not find")
+_NOT_THERE: Final = ("is not pinned", "ipld: could not find")
+# A body that is sent more slowly than this is given up: bytes for each second.
+_SLOWEST: Final = 1024 * 1024
+_LONGEST_WAIT: Final = 3600
 
 
 class KuboStore(ContentStore):
-    """One Kubo node at `url`. `bearer_file` holds the token of its `API.Authorizations`."""
+    """One Kubo node at `url`.
+
+    Its `API.Authorizations` are met by `bearer_file` (a token) or `basic_file` (`user:password`).
+    `silence_seconds` may pass between two bytes, `whole_seconds` over a whole request, and a
+    second more for each MiB that is sent.
+    """
 
     name = "kubo"
 
@@ -50,15 +61,26 @@ class KuboStore(ContentStore):
         url: str,
         *,
         bearer_file: Path | None = None,
+        basic_file: Path | None = None,
         silence_seconds: float = 30.0,
-        whole_seconds: float = 600.0,
+        whole_seconds: float = 120.0,
     ) -> None:
-        headers = {}
+        headers = {"Accept-Encoding": "identity"}
+        auth = None
         if bearer_file is not None:
-            headers["Authorization"] = f"Bearer {bearer_file.read_text('utf-8').strip()}"
-        self._http = httpx.AsyncClient(
-            base_url=url, headers=headers, timeout=httpx.Timeout(silence_seconds, connect=5.0)
-        )
+            headers["Authorization"] = f"Bearer {_secret(bearer_file)}"
+        elif basic_file is not None:
+            user, _, password = _secret(basic_file).partition(":")
+            auth = httpx.BasicAuth(user, password)
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=url,
+                headers=headers,
+                auth=auth,
+                timeout=httpx.Timeout(silence_seconds, connect=5.0),
+            )
+        except httpx.InvalidURL as error:
+            raise Misconfigured(f"the address of Kubo is none: {error}") from error
         self._whole_seconds = whole_seconds
 
     async def close(self) -> None:
@@ -66,10 +88,13 @@ class KuboStore(ContentStore):
 
     async def has(self, cid: Cid) -> bool:
         try:
-            await self._ask("pin/ls", {"arg": str(cid), "type": "recursive"})
+            answer = await self._ask("pin/ls", {"arg": str(cid), "type": "recursive"})
         except ContentMissing:
             return False
-        return True
+        try:
+            return any(Cid.parse(key).upgraded() == cid.upgraded() for key in _json(answer)["Keys"])
+        except (KeyError, TypeError, InvalidCid) as error:
+            raise ContentUnavailable(f"Kubo listed no pins: {answer[:300]!r}") from error
 
     async def _put(self, upload: Upload) -> Cid:
         boundary = secrets.token_hex(16)
@@ -79,7 +104,10 @@ class KuboStore(ContentStore):
             content=_multipart(upload, boundary=boundary),
             content_type=f"multipart/form-data; boundary={boundary}",
         )
-        return _named(answer)
+        claimed = _named(answer)
+        if not await self.has(claimed):
+            raise ContentUnavailable(f"Kubo named {claimed} and has not pinned it")
+        return claimed
 
     async def _open(self, cid: Cid) -> BlockReader:  # noqa: ARG002 - Kubo has no state per content
         return _KuboReader(self)
@@ -94,20 +122,24 @@ class KuboStore(ContentStore):
         command: str,
         arguments: dict[str, str],
         *,
-        content: AsyncIterator[bytes] | None = None,
+        content: AsyncIterable[bytes] | None = None,
         content_type: str | None = None,
         most: int = _ANSWER_BYTES,
     ) -> bytes:
         headers = {"Content-Type": content_type} if content_type else {}
-        request = self._http.build_request(
-            "POST", f"/api/v0/{command}", params=arguments, content=content, headers=headers
-        )
         try:
             # The silence timeout does not end a stream that trickles; this one does.
-            async with asyncio.timeout(self._whole_seconds):
+            async with asyncio.timeout(self._whole_seconds) as limit:
+                request = self._http.build_request(
+                    "POST",
+                    f"/api/v0/{command}",
+                    params=arguments,
+                    content=_prolonging(content, limit) if content else None,
+                    headers=headers,
+                )
                 response = await self._http.send(request, stream=True)
                 try:
-                    return self._answer(response.status_code, await _read(response, most), request)
+                    body = await _read(response, most)
                 finally:
                     await response.aclose()
         except TimeoutError as error:
@@ -115,14 +147,15 @@ class KuboStore(ContentStore):
         except httpx.HTTPError as error:
             why = str(error) or type(error).__name__
             raise ContentUnavailable(f"Kubo did not answer {command}: {why}") from error
-
-    def _answer(self, status: int, body: bytes, request: httpx.Request) -> bytes:
-        if status == 200:
+        if response.status_code == 200:
             return body
         message = body.decode("utf-8", "replace").strip()[:300]
-        if status == 500 and any(phrase in message for phrase in _NOT_THERE):
-            raise ContentMissing(request.url.params.get("arg", "?"), store=self.name)
-        raise ContentUnavailable(f"Kubo answered {status}: {message}")
+        if response.status_code == 500 and any(phrase in message for phrase in _NOT_THERE):
+            raise ContentMissing(arguments.get("arg", "?"), store=self.name)
+        raise ContentUnavailable(
+            f"Kubo answered {response.status_code}: {message}",
+            retry_after=_retry_after(response.headers.get("Retry-After", "")),
+        )
 
 
 class _KuboReader:
@@ -138,11 +171,51 @@ class _KuboReader:
 
 def _named(answer: bytes) -> Cid:
     """The CID in the last line of an answer to `add`."""
+    lines = answer.splitlines() or [b""]
     try:
-        last = json.loads(answer.splitlines()[-1])
-        return Cid.parse(last["Hash"])
-    except (IndexError, ValueError, KeyError, TypeError, InvalidCid) as error:
+        return Cid.parse(_json(lines[-1])["Hash"])
+    except (KeyError, TypeError, AttributeError, InvalidCid) as error:
         raise ContentUnavailable(f"Kubo named no CID: {answer[:300]!r}") from error
+
+
+def _json(answer: bytes) -> Any:
+    try:
+        return json.loads(answer)
+    except (ValueError, RecursionError) as error:
+        raise ContentUnavailable(f"Kubo answered no JSON: {answer[:300]!r}") from error
+
+
+def _retry_after(value: str) -> int:
+    """Seconds to wait, from either form of the header (RFC 9110, 10.2.3); 5 without one."""
+    try:
+        seconds = int(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return 5
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        seconds = int((when - datetime.now(UTC)).total_seconds()) + 1
+    return min(max(seconds, 1), _LONGEST_WAIT)
+
+
+def _secret(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"cannot read Kubo's secret from {path}") from error
+
+
+async def _prolonging(
+    content: AsyncIterable[bytes], limit: asyncio.Timeout
+) -> AsyncIterator[bytes]:
+    """`content`, with a second more for each `_SLOWEST` bytes that are sent."""
+    async for data in content:
+        yield data
+        deadline = limit.when()
+        if deadline is not None:
+            limit.reschedule(deadline + len(data) / _SLOWEST)
 
 
 async def _multipart(upload: Upload, *, boundary: str) -> AsyncIterator[bytes]:
@@ -159,7 +232,7 @@ async def _multipart(upload: Upload, *, boundary: str) -> AsyncIterator[bytes]:
 
 async def _read(response: httpx.Response, most: int) -> bytes:
     body = bytearray()
-    async for data in response.aiter_bytes():
+    async for data in response.aiter_raw():
         body += data
         if len(body) > most:
             raise ContentUnavailable(f"Kubo answered more than {most} bytes")
