@@ -15,5 +15,6 @@ export default defineConfig({
       },
     },
   },
+  test: { solidity: { fuzz: { runs: 256 }, invariant: { runs: 16, depth: 40 } } },
   paths: { tests: { solidity: "./tests/contracts" }, artifacts: "./.hardhat/artifacts", cache: "./.hardhat/cache" },
 });

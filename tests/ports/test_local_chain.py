@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from web3 import HTTPProvider, Web3
+from web3.types import BlockParams
 
 from chain.local.accounts import BUYER, ISSUER
 from chain.local.node import LocalNode
@@ -47,7 +48,7 @@ def test_accounts__on_both_nodes__have_money(chain_node: LocalNode) -> None:
 
 
 def _seen(w3: Web3, contract: Any, block: int) -> dict[str, Any]:
-    tags = ("latest", "safe", "finalized")
+    tags: tuple[BlockParams, ...] = ("latest", "safe", "finalized")
     return {
         "blocks": [w3.eth.get_block(n)["hash"] for n in range(w3.eth.block_number + 1)],
         "tags": {tag: w3.eth.get_block(tag)["number"] for tag in tags},
