@@ -7,6 +7,7 @@ inside is for the renderer.
 
 import io
 import json
+import re
 import struct
 import zlib
 from collections.abc import Callable, Mapping
@@ -26,7 +27,11 @@ MP4: Final = "video/mp4"
 _PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 _MAX_PNG_CHUNK: Final = 2**31 - 1
 _PDF_TAIL: Final = 2048
+_PDF_END: Final = re.compile(rb"startxref\s+(\d{1,19})\s+%%EOF[\s\0]*\Z")
 _READ: Final = 1024 * 1024
+_MAX_SCENE_BYTES: Final = 16 * 1024 * 1024
+# A file of nothing but the smallest chunks would keep a worker busy for minutes.
+_MAX_CHUNKS: Final = 500_000
 
 
 class _Fault(ValueError):
@@ -74,13 +79,16 @@ def _check_pdf(file: BinaryIO, size: int) -> None:
         raise _Fault("no PDF version behind %PDF-")
     file.seek(max(0, size - _PDF_TAIL))
     tail = file.read(_PDF_TAIL)
-    if b"startxref" not in tail or b"%%EOF" not in tail:
+    end = _PDF_END.search(tail)
+    if end is None:
         raise _Fault("the PDF has no end: it was cut off, or something follows it")
+    if int(end[1]) >= size:
+        raise _Fault("the PDF's cross-reference table lies behind its end")
 
 
 def _check_png(file: BinaryIO, size: int) -> None:
-    position, first = len(_PNG_MAGIC), True
-    while True:
+    position, kinds = len(_PNG_MAGIC), set[bytes]()
+    for _ in range(_MAX_CHUNKS):
         file.seek(position)
         head = file.read(8)
         if len(head) < 8:
@@ -88,8 +96,9 @@ def _check_png(file: BinaryIO, size: int) -> None:
         length, kind = struct.unpack(">I4s", head)
         if length > _MAX_PNG_CHUNK or position + 12 + length > size:
             raise _Fault(f"the PNG's {kind!r} chunk is cut off")
-        if first and kind != b"IHDR":
-            raise _Fault("the PNG does not begin with IHDR")
+        if not kinds:
+            _check_ihdr(kind, file.read(length) if length <= _READ else b"")
+            file.seek(position + 8)
         checksum = zlib.crc32(kind)
         left = length
         while left:
@@ -98,11 +107,24 @@ def _check_png(file: BinaryIO, size: int) -> None:
             left -= len(data)
         if struct.unpack(">I", file.read(4))[0] != checksum:
             raise _Fault(f"the PNG's {kind!r} chunk has a wrong checksum")
-        position, first = position + 12 + length, False
+        position += 12 + length
+        kinds.add(kind)
         if kind == b"IEND":
             break
+    else:
+        raise _Fault(f"the PNG has more than {_MAX_CHUNKS} chunks")
     if position != size:
         raise _Fault("something follows the PNG")
+    if b"IDAT" not in kinds:
+        raise _Fault("the PNG holds no picture")
+
+
+def _check_ihdr(kind: bytes, data: bytes) -> None:
+    if kind != b"IHDR" or len(data) != 13:
+        raise _Fault("the PNG does not begin with IHDR")
+    width, height = struct.unpack(">II", data[:8])
+    if not (0 < width <= _MAX_PNG_CHUNK and 0 < height <= _MAX_PNG_CHUNK):
+        raise _Fault(f"the PNG states {width} x {height} pixels")
 
 
 def _check_jpeg(file: BinaryIO, size: int) -> None:
@@ -133,9 +155,13 @@ def _check_glb(file: BinaryIO, size: int) -> None:
             raise _Fault("a chunk of the GLB is cut off or not aligned")
         if (number == 0) != (kind == b"JSON"):
             raise _Fault("the GLB's first chunk, and only that, is JSON")
+        if number == 0 and chunk > _MAX_SCENE_BYTES:
+            raise _Fault(f"the GLB's scene is over {_MAX_SCENE_BYTES} bytes")
         if number == 0:
             _check_gltf(file.read(chunk))
         position, number = position + 8 + chunk, number + 1
+        if number > _MAX_CHUNKS:
+            raise _Fault(f"the GLB has more than {_MAX_CHUNKS} chunks")
     if number == 0:
         raise _Fault("the GLB holds no scene")
 
@@ -148,16 +174,24 @@ def _check_gltf(data: bytes) -> None:
         raise _Fault("the GLB's scene is not JSON") from error
     if not isinstance(scene, dict) or not isinstance(scene.get("asset"), dict):
         raise _Fault("the GLB's scene has no asset")
+    if not re.fullmatch(r"2\.\d+", str(scene["asset"].get("version"))):
+        raise _Fault("the GLB's scene is not glTF 2")
     for kind in ("buffers", "images"):
-        for item in scene.get(kind, ()):
+        items = scene.get(kind, [])
+        if not isinstance(items, list):
+            raise _Fault(f"the GLB's {kind} are no list")
+        for item in items:
             uri = item.get("uri", "data:") if isinstance(item, dict) else ""
             if not isinstance(uri, str) or not uri.startswith("data:"):
                 raise _Fault("the GLB loads parts from elsewhere: they would not be anchored")
 
 
 def _check_mp4(file: BinaryIO, size: int) -> None:
-    position = 0
+    position, number = 0, 0
     while position < size:
+        number += 1
+        if number > _MAX_CHUNKS:
+            raise _Fault(f"the MP4 has more than {_MAX_CHUNKS} boxes")
         file.seek(position)
         head = file.read(16)
         (length,) = struct.unpack(">I", head[:4])

@@ -22,9 +22,10 @@ def glb(scene: object, *, extra: bytes = b"") -> bytes:
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
 
 
+A_IHDR = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
 A_PNG = (
     b"\x89PNG\r\n\x1a\n"
-    + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    + A_IHDR
     + png_chunk(b"IDAT", zlib.compress(b"\x00\x00"))
     + png_chunk(b"IEND", b"")
 )
@@ -63,7 +64,7 @@ def test_check__cut_off_anywhere__is_refused(media_type: str) -> None:
             check(data[:length], media_type)
 
 
-@pytest.mark.parametrize("media_type", [PNG, GLB, WEBP, JPEG, MP4])
+@pytest.mark.parametrize("media_type", GOOD)
 def test_check__followed_by_something__is_refused(media_type: str) -> None:
     with pytest.raises(InvalidMedia):
         check(GOOD[media_type] + b"<script>alert(1)</script>", media_type)
@@ -73,11 +74,30 @@ def test_check__followed_by_something__is_refused(media_type: str) -> None:
     ("data", "declared"),
     [
         (A_PNG.replace(b"IDAT", b"IDAX"), PNG),
+        (A_PNG[:8] + A_IHDR + png_chunk(b"IEND", b""), PNG),
+        (A_PNG[:8] + png_chunk(b"IHDR", bytes(13)) + A_PNG[33:], PNG),
+        (A_PNG[:8] + png_chunk(b"IHDR", b"short") + A_PNG[33:], PNG),
+        (A_PNG[:8] + A_PNG[33:], PNG),
+        (A_PDF.replace(b"startxref\n9", b"startxref\n900"), PDF),
+        (A_PDF.replace(b"startxref\n9", b"startxref"), PDF),
+        (glb({"asset": {"version": "2.0"}, "buffers": 5}), GLB),
+        (glb({"asset": {"version": "2.0"}, "images": {"uri": "data:"}}), GLB),
+        (glb({"asset": {"version": "2.0"}, "images": None}), GLB),
+        (glb({"asset": {"version": "1.0"}}), GLB),
+        (glb({"asset": {"version": 2}}), GLB),
         (A_PNG[:-6] + b"\0" + A_PNG[-5:], PNG),
         (b"%PDF-x.y startxref %%EOF", PDF),
         (b"hello %PDF-1.7 startxref %%EOF", PDF),
-        (glb({"asset": {}, "buffers": [{"uri": "https://elsewhere.example/x.bin"}]}), GLB),
-        (glb({"asset": {}, "images": ["x"]}), GLB),
+        (
+            glb(
+                {
+                    "asset": {"version": "2.0"},
+                    "buffers": [{"uri": "https://elsewhere.example/x.bin"}],
+                }
+            ),
+            GLB,
+        ),
+        (glb({"asset": {"version": "2.0"}, "images": ["x"]}), GLB),
         (glb({}), GLB),
         (struct.pack("<4sII", b"glTF", 1, len(A_GLB)) + A_GLB[12:], GLB),
         (struct.pack("<4sII", b"glTF", 2, 12), GLB),
@@ -96,3 +116,22 @@ def test_check__scene_nested_a_million_deep__is_refused_and_survived() -> None:
     chunks = struct.pack("<I4s", len(text), b"JSON") + text
     with pytest.raises(InvalidMedia):
         check(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks, GLB)
+
+
+@pytest.mark.parametrize(
+    ("data", "declared"),
+    [
+        (A_PNG[:33] + png_chunk(b"teXt", b"") * 600_000 + A_PNG[33:], PNG),
+        (AN_MP4 + struct.pack(">I4s", 8, b"free") * 600_000, MP4),
+        (glb({"asset": {"version": "2.0"}}, extra=struct.pack("<I4s", 0, b"BIN\0") * 600_000), GLB),
+    ],
+    ids=["png", "mp4", "glb"],
+)
+def test_check__nothing_but_tiny_parts__is_refused(data: bytes, declared: str) -> None:
+    with pytest.raises(InvalidMedia, match="more than"):
+        check(data, declared)
+
+
+def test_check__scene_larger_than_any_scene__is_refused_unread() -> None:
+    with pytest.raises(InvalidMedia, match="over"):
+        check(glb({"asset": {"version": "2.0"}, "extras": "x" * (16 * 1024 * 1024)}), GLB)
