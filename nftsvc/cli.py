@@ -27,6 +27,7 @@ from nftsvc.core.link import VerificationLink
 from nftsvc.core.types import Digest
 from nftsvc.core.unixfs import cid_of_stream
 from nftsvc.core.verify import Verdict
+from nftsvc.storekeeping import store_app
 
 DONE, REFUSED, COULD_NOT_ASK, USAGE, INTERNAL = 0, 1, 2, 64, 70
 VERDICT_EXITS: Final = dict.fromkeys(Verdict, REFUSED) | {
@@ -54,6 +55,7 @@ app = typer.Typer(
 )
 issue_app = typer.Typer(help="Issue a token for a deal or for product content.")
 app.add_typer(issue_app, name="issue")
+app.add_typer(store_app, name="store")
 
 out = Console()
 err = Console(stderr=True)

@@ -11,12 +11,20 @@ import errno
 import fcntl
 import os
 import uuid
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from nftsvc.core import car
 from nftsvc.core.cid import Cid
-from nftsvc.core.errors import ContentCorrupt, ContentMissing, ContentUnavailable, DiskFull
+from nftsvc.core.errors import (
+    ContentCorrupt,
+    ContentMissing,
+    ContentUnavailable,
+    DiskFull,
+    InvalidMedia,
+)
+from nftsvc.core.unixfs import Block, UntrueBlock, read_file
 from nftsvc.ports import BlockReader, ContentStore, Upload
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -37,31 +45,81 @@ class EmbeddedStore(ContentStore):
         except OSError as error:
             raise ContentUnavailable(f"cannot open {root}: {error.strerror}") from error
 
+    async def take(self, archive: Path) -> Cid:
+        """Keep the content of a CARv1 with one root, its blocks in any order; gives the root.
+
+        Only blocks of that content are taken, each compared with its CID. Raises `InvalidMedia`
+        where it is no such archive, `ContentCorrupt` and `ContentMissing` for its blocks,
+        `ContentUnavailable` and `DiskFull` for what cannot be read or written.
+        """
+        reader = await asyncio.to_thread(_from_outside, archive)
+        taken: set[Cid] = set()
+        try:
+            async with self._writing() as writing:
+
+                async def block(cid: Cid) -> bytes:
+                    data = await reader.block(cid)
+                    if cid not in taken and cid.matches(data):
+                        taken.add(cid)
+                        await asyncio.to_thread(writing.write, car.section(Block(cid, data)))
+                    return data
+
+                async for _ in read_file(reader.root, block):
+                    pass
+                await asyncio.to_thread(self._settle, writing, reader.root)
+        except UntrueBlock as error:
+            raise ContentCorrupt(str(reader.root), store=str(archive), detail=str(error)) from error
+        finally:
+            await reader.close()
+        return reader.root
+
+    def contents(self) -> list[Cid]:
+        """Everything that has a name here, whole or not, in the order of the files."""
+        return [Cid.parse(path.stem) for path in sorted(self._root.glob("??/b*.car"))]
+
+    def set_aside(self, cid: Cid) -> Path:
+        """Take the name from a damaged content, which is missing then; gives its new place."""
+        place = self._root / "damaged" / f"{cid.upgraded()}.{uuid.uuid4().hex[:8]}.car"
+        place.parent.mkdir(exist_ok=True)
+        self.path_of(cid).rename(place)
+        _sync_folder(place.parent)
+        return place
+
     async def _put(self, upload: Upload) -> Cid:
+        async with self._writing() as writing:
+            async for block in upload.blocks():
+                await asyncio.to_thread(writing.write, car.section(block))
+            await asyncio.to_thread(self._settle, writing, upload.root)
+        return upload.root
+
+    @contextlib.asynccontextmanager
+    async def _writing(self) -> AsyncIterator[BinaryIO]:
+        """A file without a name yet; without a trace where it is left unsettled."""
         try:
             writing = await asyncio.to_thread(self._begin)
             try:
-                async for block in upload.blocks():
-                    await asyncio.to_thread(writing.write, car.section(block))
-                await asyncio.to_thread(self._settle, writing, upload.root)
+                yield writing
             finally:
                 await asyncio.to_thread(_discard, writing)
         except OSError as error:
             if error.errno in _FULL:
                 raise DiskFull("no room in the content store") from error
             raise ContentUnavailable(f"cannot write: {error.strerror}") from error
-        return upload.root
 
     async def _open(self, cid: Cid) -> BlockReader:
         path = self.path_of(cid)
         try:
-            return await asyncio.to_thread(_CarReader, path, cid, store=self.name)
+            reader = await asyncio.to_thread(_CarReader, path, store=self.name)
         except FileNotFoundError as error:
             raise ContentMissing(str(cid), store=self.name) from error
         except car.MalformedCar as error:
             raise ContentCorrupt(str(cid), store=self.name, detail=str(error)) from error
         except OSError as error:
             raise ContentUnavailable(f"cannot read {cid}: {error.strerror}") from error
+        if reader.root != cid.upgraded():
+            await reader.close()
+            raise ContentCorrupt(str(cid), store=self.name, detail=f"the file of {reader.root}")
+        return reader
 
     async def has(self, cid: Cid) -> bool:
         return await asyncio.to_thread(self.path_of(cid).is_file)
@@ -111,12 +169,11 @@ class EmbeddedStore(ContentStore):
 class _CarReader:
     """One CAR file; the places of its blocks are read once, their bytes when asked for."""
 
-    def __init__(self, path: Path, cid: Cid, *, store: str) -> None:
+    def __init__(self, path: Path, *, store: str) -> None:
         self._store = store
         self._file = path.open("rb")
         try:
-            if car.read_root(self._file) != cid.upgraded():
-                raise car.MalformedCar("the header names another content")
+            self.root = car.read_root(self._file)
             self._places = {cid: place for cid, *place in car.index(self._file)}
         except BaseException:
             self._file.close()
@@ -136,6 +193,15 @@ class _CarReader:
 
     def _read(self, start: int, size: int) -> bytes:
         return os.pread(self._file.fileno(), size, start)
+
+
+def _from_outside(archive: Path) -> _CarReader:
+    try:
+        return _CarReader(archive, store=str(archive))
+    except car.MalformedCar as error:
+        raise InvalidMedia(f"{archive}: {error}", declared="application/vnd.ipld.car") from error
+    except OSError as error:
+        raise ContentUnavailable(f"cannot read {archive}: {error.strerror}") from error
 
 
 def _discard(file: BinaryIO) -> None:

@@ -1,0 +1,206 @@
+"""The commands for the store that comes with the service: `nftsvc store`.
+
+They may be used while the service runs: what is half written is never looked at.
+"""
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from nftsvc.core.cid import Cid
+from nftsvc.core.errors import Contradiction, Unavailable
+
+if TYPE_CHECKING:
+    from nftsvc.adapters.embedded_store import EmbeddedStore
+
+store_app = typer.Typer(help="Look after the store that comes with the service.")
+
+_DAMAGED: Final = 1
+_COPY_BYTES: Final = 1024 * 1024
+
+DataDir = Annotated[
+    Path,
+    typer.Option(
+        envvar="NFTSVC_DATA_DIR",
+        exists=True,
+        file_okay=False,
+        help="The service's data folder, as in its settings.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What is wrong with one content."""
+
+    cid: Cid
+    code: str
+    detail: str
+
+    def as_json(self) -> dict[str, str]:
+        return {"cid": str(self.cid), "code": self.code, "detail": self.detail}
+
+
+@store_app.command("check")
+def check(*, data_dir: DataDir, as_json: AsJson = False) -> None:
+    """Read everything back and compare each block with its CID.
+
+    Exit code: 0 all is whole, 1 something is damaged, 2 something could not be read.
+    """
+    store = _open(data_dir)
+    kept = store.contents()
+    findings, size = asyncio.run(_check(store, kept))
+    if as_json:
+        _tell({"contents": len(kept), "bytes": size, "damaged": [f.as_json() for f in findings]})
+    else:
+        for finding in findings:
+            typer.echo(f"damaged: {finding.cid}: {finding.detail}")
+        typer.echo(f"{len(kept)} contents, {len(findings)} damaged, {size} bytes read back")
+    raise typer.Exit(_DAMAGED if findings else 0)
+
+
+@store_app.command("repair")
+def repair(
+    *,
+    data_dir: DataDir,
+    kubo: Annotated[
+        str | None, typer.Option("--kubo", help="RPC address of a node to fetch it from.")
+    ] = None,
+    bearer_file: Annotated[
+        Path | None, typer.Option("--bearer-file", help="File with that node's token.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch damaged content from a Kubo node, or else set it aside.
+
+    What stays missing can be put back with `nftsvc store import`. Exit code: 0 all is whole
+    now, 1 something stays missing, 2 a disk or the node could not be asked.
+    """
+    store = _open(data_dir)
+    repaired, missing = asyncio.run(_repair(store, kubo, bearer_file))
+    if as_json:
+        _tell({"repaired": [str(cid) for cid in repaired], "missing": [str(c) for c in missing]})
+    else:
+        for cid in repaired:
+            typer.echo(f"repaired: {cid}")
+        for cid in missing:
+            typer.echo(f"set aside, and missing now: {cid}")
+    raise typer.Exit(_DAMAGED if missing else 0)
+
+
+@store_app.command("export")
+def export(
+    cid: Annotated[str, typer.Argument(help="The content, in any spelling of its CID.")],
+    *,
+    data_dir: DataDir,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write; it must not exist. - to print.")
+    ] = Path("-"),
+) -> None:
+    """Write a content as a CARv1 archive, as `ipfs dag import` takes it."""
+    store, named = _open(data_dir), Cid.parse(cid)
+    with _complaining():
+        asyncio.run(store.verify(named))
+    try:
+        with store.path_of(named).open("rb") as source:
+            if output == Path("-"):
+                while data := source.read(_COPY_BYTES):
+                    sys.stdout.buffer.write(data)
+            else:
+                with output.open("xb") as sink:
+                    while data := source.read(_COPY_BYTES):
+                        sink.write(data)
+    except FileExistsError as error:
+        raise typer.BadParameter(f"{output} exists already") from error
+    except OSError as error:
+        if output != Path("-"):
+            output.unlink(missing_ok=True)
+        raise Unavailable(f"cannot write {output}: {error.strerror}") from error
+
+
+@store_app.command("import")
+def import_archives(
+    archives: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
+    *,
+    data_dir: DataDir,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the contents of CARv1 archives, such as `ipfs dag export` writes."""
+    store = _open(data_dir)
+    taken = []
+    for archive in archives:
+        with _complaining():
+            taken.append((archive, asyncio.run(store.take(archive))))
+    if as_json:
+        _tell({"contents": [{"archive": str(name), "cid": str(cid)} for name, cid in taken]})
+    else:
+        for _, cid in taken:
+            typer.echo(str(cid))
+
+
+class _complaining:  # noqa: N801 - reads as the statement it is
+    """Ends the command with a line and exit code 1 where an answer was false."""
+
+    def __enter__(self) -> None:
+        """Nothing to begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Contradiction):
+            typer.echo(f"nftsvc: {error} ({error.code})", err=True)
+            raise typer.Exit(_DAMAGED) from error
+
+
+def _open(data_dir: Path) -> "EmbeddedStore":
+    # Loading the port takes longer than all that most other commands do.
+    from nftsvc.adapters.embedded_store import EmbeddedStore  # noqa: PLC0415
+
+    root = data_dir / "content"
+    if not root.is_dir():
+        raise typer.BadParameter(f"{data_dir} holds no content store")
+    return EmbeddedStore(root)
+
+
+async def _check(store: "EmbeddedStore", kept: list[Cid]) -> tuple[list[_Finding], int]:
+    findings, size = [], 0
+    for cid in kept:
+        try:
+            size += await store.verify(cid)
+        except Contradiction as error:
+            findings.append(_Finding(cid, error.code, str(error)))
+    return findings, size
+
+
+async def _repair(
+    store: "EmbeddedStore", kubo: str | None, bearer_file: Path | None
+) -> tuple[list[Cid], list[Cid]]:
+    from nftsvc.adapters.kubo_store import KuboStore  # noqa: PLC0415
+
+    findings, _ = await _check(store, store.contents())
+    node = KuboStore(kubo, bearer_file=bearer_file) if kubo else None
+    repaired: list[Cid] = []
+    missing: list[Cid] = []
+    try:
+        for cid in (finding.cid for finding in findings):
+            try:
+                fetched = await store.put(node.read(cid)) if node else None
+            except Contradiction:
+                fetched = None
+            if fetched == cid:
+                repaired.append(cid)
+            else:
+                store.set_aside(cid)
+                missing.append(cid)
+    finally:
+        if node:
+            await node.close()
+    return repaired, missing
+
+
+def _tell(facts: dict[str, Any]) -> None:
+    typer.echo(json.dumps(facts))
