@@ -27,6 +27,7 @@ from nftsvc.core.link import VerificationLink
 from nftsvc.core.types import Digest
 from nftsvc.core.unixfs import cid_of_stream
 from nftsvc.core.verify import Verdict
+from nftsvc.folder import cid_of_folder
 from nftsvc.storekeeping import store_app
 
 DONE, REFUSED, COULD_NOT_ASK, USAGE, INTERNAL = 0, 1, 2, 64, 70
@@ -76,17 +77,22 @@ DEFAULT_SERVICE: Final = "http://127.0.0.1:8080"
 
 @app.command()
 def cid(
-    path: Annotated[str, typer.Argument(metavar="FILE", help="A file, or - for standard input.")],
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="A file, a folder, or - for standard input.")
+    ],
     v0: Annotated[bool, typer.Option("--v0", help="The old form: Qm..., dag-pb leaves.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print the CID that IPFS would give a file.
+    """Print the CID that IPFS would give a file or a folder.
 
-    Computed here, as Kubo does it; nothing is stored and no node is asked.
+    Computed here, as Kubo does it (`ipfs add -r`, which passes over hidden files); nothing is
+    stored and no node is asked.
     """
     version = 0 if v0 else 1
     if path == "-":
         found = cid_of_stream(sys.stdin.buffer, version=version)
+    elif Path(path).is_dir():
+        found = cid_of_folder(Path(path), version=version)
     else:
         file = _file(path)
         with file.open("rb") as stream, _hashing(file) as progress:

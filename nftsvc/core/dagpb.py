@@ -72,6 +72,17 @@ def encode_inner(links: Sequence[Link]) -> bytes:
     return bytes(out + b"\x0a" + varint(len(inner)) + inner)
 
 
+def encode_directory(entries: Sequence[tuple[str, Cid, int]]) -> bytes:
+    """A UnixFS directory of (name, CID, bytes of blocks under it), in the order of the names."""
+    out = bytearray()
+    for name, cid, dag_size in sorted(entries, key=lambda entry: entry[0].encode()):
+        target, spelled = bytes(cid), name.encode()
+        body = b"\x0a" + varint(len(target)) + target
+        body += b"\x12" + varint(len(spelled)) + spelled + b"\x18" + varint(dag_size)
+        out += b"\x12" + varint(len(body)) + body
+    return bytes(out + b"\x0a\x02\x08\x01")
+
+
 def decode(block: bytes) -> FileNode:
     """Read a node of a UnixFS file. Raises `MalformedNode`.
 

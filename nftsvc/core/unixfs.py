@@ -34,7 +34,7 @@ class UnixfsBuilder:
         self._version = version
         self._pending = bytearray()
         self._levels: list[list[Link]] = []
-        self._root: Cid | None = None
+        self._root: Link | None = None
         self._leaves = 0
         self.size = 0
 
@@ -58,11 +58,16 @@ class UnixfsBuilder:
         while level < len(self._levels) - 1 or len(self._levels[level]) > 1:
             yield from self._join(level)
             level += 1
-        self._root = self._levels[level][0].cid
+        self._root = self._levels[level][0]
 
     @property
     def root(self) -> Cid:
         """The CID of the file, once `finish` was consumed."""
+        return self.link.cid
+
+    @property
+    def link(self) -> Link:
+        """The file as its directory names it, once `finish` was consumed."""
         if self._root is None:
             raise ValueError("the file is not finished")
         return self._root
