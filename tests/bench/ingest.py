@@ -1,0 +1,165 @@
+"""How fast content comes in, beside sha256sum, age and `ipfs add` on the same files.
+
+`store`: sha256, CID and a durable write into the embedded store. `sealed`: sha256 of the clear
+bytes and age encryption into a file, then the store, then everything read back. Each row runs
+in a process of its own; its memory is the growth of the largest resident size over the start.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+from nftsvc.adapters.age_sealer import AgeSealer
+from nftsvc.adapters.embedded_store import EmbeddedStore
+from tests import parts
+from tests.kubo import new_node
+
+MIB: Final = 1024 * 1024
+AT_ONCE: Final = 32
+SLOWEST: Final = ("sha256sum", "age", "ipfs add")
+
+
+async def bytes_of(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as source:
+        while data := source.read(MIB):
+            yield data
+
+
+async def hashed(path: Path) -> AsyncIterator[bytes]:
+    digest = hashlib.sha256()
+    async for data in bytes_of(path):
+        digest.update(data)
+        yield data
+
+
+async def store(path: Path, kept: EmbeddedStore, _: Path) -> None:
+    await kept.put(hashed(path))
+
+
+async def sealed(path: Path, kept: EmbeddedStore, scratch: Path) -> None:
+    sealer = AgeSealer()
+    target = scratch / f"{path.name}.age"
+    with target.open("wb") as sink:
+        stream = sealer.stream(sealer.new_key().recipient, sink=sink)
+        async for data in hashed(path):
+            await stream.feed(data)
+        await stream.end()
+    await kept.verify(await kept.put(bytes_of(target)))
+    target.unlink()
+
+
+async def age(path: Path, _: EmbeddedStore, scratch: Path) -> None:
+    import pyrage
+
+    target = scratch / f"{path.name}.age"
+    recipient = pyrage.x25519.Identity.generate().to_public()
+    await asyncio.to_thread(pyrage.encrypt_file, str(path), str(target), [recipient])
+    target.unlink()
+
+
+WAYS: Final = {"store": store, "sealed": sealed, "age": age}
+
+
+async def one_way(name: str, files: list[Path], scratch: Path) -> dict[str, float]:
+    kept = EmbeddedStore(scratch / "store")
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one(path: Path) -> None:
+        async with room:
+            await WAYS[name](path, kept, scratch)
+
+    before, began = resident(), time.perf_counter()
+    await asyncio.gather(*(one(path) for path in files))
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "growth_mib": (resident() - before) / 1024}
+
+
+def resident() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def ours(name: str, folder: Path, top: Path) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(dir=top) as scratch:
+        words = [sys.executable, "-m", "tests.bench.ingest", "--way", name, str(folder), scratch]
+        return dict(json.loads(subprocess.run(words, check=True, capture_output=True).stdout))
+
+
+def timed(words: list[str | Path], environment: dict[str, str] | None = None) -> dict[str, float]:
+    began = time.perf_counter()
+    subprocess.run(words, check=True, capture_output=True, env=environment)
+    return {"seconds": time.perf_counter() - began}
+
+
+def measure(size: int, count: int, top: Path) -> dict[str, dict[str, float]]:
+    folder = top / f"{count}x{size}"
+    folder.mkdir()
+    for number in range(count):
+        with (folder / str(number)).open("wb") as file:
+            for start in range(0, size, MIB):
+                file.write(os.urandom(min(MIB, size - start)))
+    files = sorted(folder.iterdir())
+    rows = {"sha256sum": timed(["sha256sum", *files])}
+    rows |= {name: ours(name, folder, top) for name in WAYS}
+    if parts.find("kubo"):
+        with tempfile.TemporaryDirectory(dir=top) as repo:
+            node = new_node(Path(repo))
+            add = [node.binary, "add", "-r", "--quieter", "--cid-version=1", folder]
+            rows["ipfs add"] = timed(add, {"IPFS_PATH": str(node.repo)})
+    for file in files:
+        file.unlink()
+    slowest = max(rows[name]["seconds"] for name in SLOWEST if name in rows)
+    for row in rows.values():
+        row["mib_per_s"] = size * count / MIB / row["seconds"]
+        row["files_per_s"] = count / row["seconds"]
+        row["of_slowest"] = slowest / row["seconds"]
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench ingest", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--large", action="store_true", help="also 1 GB")
+    parser.add_argument("--files", type=int, default=10_000, help="how many small files")
+    parser.add_argument("--way", nargs=3, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.way:
+        name, folder, scratch = chosen.way
+        files = sorted(Path(folder).iterdir())
+        sys.stdout.write(json.dumps(asyncio.run(one_way(name, files, Path(scratch)))))
+        return
+    sizes = [(1000, 1), (MIB, 1), (100 * MIB, 1), (1000, chosen.files)]
+    if chosen.large:
+        sizes.append((1024 * MIB, 1))
+    found = {}
+    with tempfile.TemporaryDirectory(dir=parts.ROOT, prefix=".bench-") as top:
+        for size, count in sizes:
+            rows = found[f"{count} x {size}"] = measure(size, count, Path(top))
+            if not chosen.json:
+                show(f"{count} x {size} bytes", rows)
+    if chosen.json:
+        sys.stdout.write(json.dumps(found) + "\n")
+
+
+def show(title: str, rows: dict[str, dict[str, float]]) -> None:
+    lines = [title]
+    for name, row in rows.items():
+        growth = f"{row['growth_mib']:8.1f} MiB more memory" if "growth_mib" in row else ""
+        lines.append(
+            f"  {name:<10}{row['seconds']:9.3f} s{row['mib_per_s']:9.1f} MiB/s"
+            f"{row['files_per_s']:9.0f} files/s{row['of_slowest']:8.2f} x slowest{growth}"
+        )
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
