@@ -113,10 +113,17 @@ def measure(size: int, count: int, top: Path) -> dict[str, dict[str, float]]:
     if parts.find("kubo"):
         with tempfile.TemporaryDirectory(dir=top) as repo:
             node = new_node(Path(repo))
-            add = [node.binary, "add", "-r", "--quieter", "--cid-version=1", folder]
+            add: list[str | Path] = [
+                node.binary,
+                "add",
+                "-r",
+                "--quieter",
+                "--cid-version=1",
+                folder,
+            ]
             rows["ipfs add"] = timed(add, {"IPFS_PATH": str(node.repo)})
-    for file in files:
-        file.unlink()
+    for path in files:
+        path.unlink()
     slowest = max(rows[name]["seconds"] for name in SLOWEST if name in rows)
     for row in rows.values():
         row["mib_per_s"] = size * count / MIB / row["seconds"]
