@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
 from nftsvc import terminal
+from nftsvc.adapters.folder import cid_of_folder
 from nftsvc.adapters.service_client import ServiceClient, ServiceRefused
 from nftsvc.core import media
 from nftsvc.core.errors import Misconfigured, NftsvcError, Refused, Unavailable
@@ -27,7 +28,6 @@ from nftsvc.core.link import VerificationLink
 from nftsvc.core.types import Digest
 from nftsvc.core.unixfs import cid_of_stream
 from nftsvc.core.verify import Verdict
-from nftsvc.folder import cid_of_folder
 from nftsvc.storekeeping import store_app
 
 DONE, REFUSED, COULD_NOT_ASK, USAGE, INTERNAL = 0, 1, 2, 64, 70

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from nftsvc.adapters.folder import cid_of_folder
 from nftsvc.core.errors import InvalidField, NftsvcError, TooLarge
 from nftsvc.core.unixfs import CHUNK_BYTES
-from nftsvc.folder import cid_of_folder
 from tests.kubo import KuboNode
 
 
