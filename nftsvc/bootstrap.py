@@ -1,4 +1,8 @@
-"""The only place where things are wired: settings in, a service or a verifier out."""
+"""The only place where the service is wired: settings in, an application out.
+
+A verifier needs a tenth of this and is wired in `verifying`, so that a verdict on the command
+line does not wait for a database and an engine to be imported.
+"""
 
 import asyncio
 import hmac
@@ -15,7 +19,6 @@ from nftsvc.adapters.deployer import Deployer
 from nftsvc.adapters.embedded_store import EmbeddedStore
 from nftsvc.adapters.evm_chain import EvmChain
 from nftsvc.adapters.failover_chain import FailoverChain
-from nftsvc.adapters.gateway import Gateway
 from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.adapters.kubo_store import KuboStore
 from nftsvc.adapters.spool import FolderSpool
@@ -26,7 +29,6 @@ from nftsvc.core.cid import Cid
 from nftsvc.core.deployment import Deployment
 from nftsvc.core.errors import (
     ChainUnavailable,
-    ContentMissing,
     InvalidField,
     InvalidJson,
     Misconfigured,
@@ -35,7 +37,6 @@ from nftsvc.core.errors import (
     Unauthorized,
     Unavailable,
 )
-from nftsvc.core.link import VerificationLink
 from nftsvc.core.trust import TrustList
 from nftsvc.core.types import (
     Address,
@@ -48,7 +49,6 @@ from nftsvc.core.types import (
     Wei,
     parse_address,
 )
-from nftsvc.core.verify import VerificationReport
 from nftsvc.flows.accept import AcceptFlow, Limits, Part
 from nftsvc.flows.dispatch import Dispatcher
 from nftsvc.flows.follow import Follower
@@ -56,10 +56,9 @@ from nftsvc.flows.issuances import Issuances
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
 from nftsvc.flows.read import ReadFlow
 from nftsvc.flows.storing import Storing
-from nftsvc.flows.verify import VerifyFlow
 from nftsvc.flows.views import AssetView, Content, HistoryPage, IssuanceView
 from nftsvc.ports import Chain, Clock, ContentStore, Engine, Ledger, Sealer, Signer, Spool
-from nftsvc.settings import Settings, VerifierSettings, read_secret
+from nftsvc.settings import Settings, read_secret, read_trust
 
 GWEI: Final = 10**9
 CHAIN_SECONDS: Final = 1.0
@@ -318,49 +317,6 @@ class Application:
         self._tasks.append(asyncio.create_task(work))
 
 
-class Verifier:
-    """Verifies without a service: asks the chain itself, and believes no gateway."""
-
-    def __init__(
-        self, settings: VerifierSettings, *, gateway: Gateway | None, trust: TrustList | None
-    ) -> None:
-        self._settings = settings
-        self._gateway = gateway
-        self._trust = trust
-
-    async def verify(self, link: VerificationLink, *, digest: Digest | None) -> VerificationReport:
-        """The verdict; what could not be asked is in the report."""
-        chain_id = link.asset.chain_id
-        chains = [EvmChain(url, chain_id=chain_id) for url in self._settings.rpc_urls]
-        flow = VerifyFlow(
-            chains=chains,
-            manifests=self._gateway if self._gateway is not None else _NoManifests(),
-            trust=self._trust,
-            quorum=self._settings.quorum,
-        )
-        try:
-            return await flow.verify(link, digest=digest)
-        finally:
-            for chain in chains:
-                await chain.close()
-
-    async def find(self, digest: Digest) -> tuple[AssetId, ...]:
-        """Assets with this public document, as the gateway says. Raises `ContentUnavailable`."""
-        if self._gateway is None:
-            raise Misconfigured("NFTSVC_GATEWAY_URL: needed to find a document without a link")
-        return await self._gateway.assets_with(digest)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._gateway is not None:
-            await self._gateway.close()
-
-
-class _NoManifests:
-    async def manifest(self, digest: Digest) -> bytes:
-        raise ContentMissing(str(Cid.raw(digest)), store="no gateway")
-
-
 def bootstrap(
     settings: Settings, *, around: Callable[[Adapters], Adapters] = lambda own: own
 ) -> Application:
@@ -380,7 +336,7 @@ def bootstrap(
         deployment=deployment,
         custody=_custody(settings, deployment),
         recovery_identity=identity,
-        trust=_trust(settings.trust_file),
+        trust=read_trust(settings.trust_file),
         api_tokens=tuple(
             read_secret(path, setting="api_token_files") for path in settings.api_token_files
         ),
@@ -425,12 +381,6 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
     )
 
 
-def bootstrap_verifier(settings: VerifierSettings, *, trust: TrustList | None = None) -> Verifier:
-    """Wire a verifier; a trust file in `settings` comes before `trust`. Raises `Misconfigured`."""
-    gateway = Gateway(settings.gateway_url) if settings.gateway_url else None
-    return Verifier(settings, gateway=gateway, trust=_trust(settings.trust_file) or trust)
-
-
 def _deployment(path: Path) -> Deployment:
     try:
         return Deployment.parse(path.read_bytes())
@@ -438,17 +388,6 @@ def _deployment(path: Path) -> Deployment:
         raise Misconfigured(f"NFTSVC_DEPLOYMENT_FILE: cannot read {path}: {error}") from error
     except (InvalidJson, InvalidField) as error:
         raise Misconfigured(f"NFTSVC_DEPLOYMENT_FILE: {path}: {error}") from error
-
-
-def _trust(path: Path | None) -> TrustList | None:
-    if path is None:
-        return None
-    try:
-        return TrustList.parse(path.read_bytes())
-    except OSError as error:
-        raise Misconfigured(f"NFTSVC_TRUST_FILE: cannot read {path}: {error}") from error
-    except (InvalidJson, InvalidField) as error:
-        raise Misconfigured(f"NFTSVC_TRUST_FILE: {path}: {error}") from error
 
 
 def _custody(settings: Settings, deployment: Deployment) -> Address:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from nftsvc.core.errors import Misconfigured
+from nftsvc.core.errors import InvalidField, InvalidJson, Misconfigured
+from nftsvc.core.trust import TrustList
 
 PREFIX: Final = "NFTSVC_"
 MEBIBYTE: Final = 1024 * 1024
@@ -146,6 +147,18 @@ def read_secret(path: Path, *, setting: str) -> str:
     if len(secrets) != 1:
         raise Misconfigured(f"{name}: {path} must hold one line")
     return secrets[0]
+
+
+def read_trust(path: Path | None) -> TrustList | None:
+    """The trust list, None where no file is set. Raises `Misconfigured`."""
+    if path is None:
+        return None
+    try:
+        return TrustList.parse(path.read_bytes())
+    except OSError as error:
+        raise Misconfigured(f"NFTSVC_TRUST_FILE: cannot read {path}: {error}") from error
+    except (InvalidJson, InvalidField) as error:
+        raise Misconfigured(f"NFTSVC_TRUST_FILE: {path}: {error}") from error
 
 
 def _listed(value: object) -> object:

@@ -1,16 +1,19 @@
-"""Verifies one file for the command line: with a service's endpoints, or with one's own."""
+"""A verifier of one's own: asks the chain itself, with a service's endpoints or with others."""
 
 from pathlib import Path
 from typing import Any, Final
 
+from nftsvc.adapters.evm_chain import EvmChain
+from nftsvc.adapters.gateway import Gateway
 from nftsvc.adapters.service_client import ServiceClient
-from nftsvc.bootstrap import bootstrap_verifier
-from nftsvc.core.errors import Misconfigured
+from nftsvc.core.cid import Cid
+from nftsvc.core.errors import ContentMissing, Misconfigured
 from nftsvc.core.link import VerificationLink
 from nftsvc.core.trust import TrustList
-from nftsvc.core.types import ChainId, Digest
+from nftsvc.core.types import AssetId, ChainId, Digest
 from nftsvc.core.verify import Facts, Verdict, VerificationReport, verify
-from nftsvc.settings import VerifierSettings
+from nftsvc.flows.verify import VerifyFlow
+from nftsvc.settings import VerifierSettings, read_trust
 
 _BEST_FIRST: Final = (
     Verdict.AUTHENTIC,
@@ -24,6 +27,55 @@ _BEST_FIRST: Final = (
     Verdict.UNKNOWN,
 )
 """Which of several tokens of one public file is told of."""
+
+
+class Verifier:
+    """Verifies without a service: asks the chain itself, and believes no gateway."""
+
+    def __init__(
+        self, settings: VerifierSettings, *, gateway: Gateway | None, trust: TrustList | None
+    ) -> None:
+        self._settings = settings
+        self._gateway = gateway
+        self._trust = trust
+
+    async def verify(self, link: VerificationLink, *, digest: Digest | None) -> VerificationReport:
+        """The verdict; what could not be asked is in the report."""
+        chain_id = link.asset.chain_id
+        chains = [EvmChain(url, chain_id=chain_id) for url in self._settings.rpc_urls]
+        flow = VerifyFlow(
+            chains=chains,
+            manifests=self._gateway if self._gateway is not None else _NoManifests(),
+            trust=self._trust,
+            quorum=self._settings.quorum,
+        )
+        try:
+            return await flow.verify(link, digest=digest)
+        finally:
+            for chain in chains:
+                await chain.close()
+
+    async def find(self, digest: Digest) -> tuple[AssetId, ...]:
+        """Assets with this public document, as the gateway says. Raises `ContentUnavailable`."""
+        if self._gateway is None:
+            raise Misconfigured("NFTSVC_GATEWAY_URL: needed to find a document without a link")
+        return await self._gateway.assets_with(digest)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._gateway is not None:
+            await self._gateway.close()
+
+
+class _NoManifests:
+    async def manifest(self, digest: Digest) -> bytes:
+        raise ContentMissing(str(Cid.raw(digest)), store="no gateway")
+
+
+def bootstrap_verifier(settings: VerifierSettings, *, trust: TrustList | None = None) -> Verifier:
+    """Wire a verifier; a trust file in `settings` comes before `trust`. Raises `Misconfigured`."""
+    gateway = Gateway(settings.gateway_url) if settings.gateway_url else None
+    return Verifier(settings, gateway=gateway, trust=read_trust(settings.trust_file) or trust)
 
 
 async def verify_file(

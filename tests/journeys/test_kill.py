@@ -12,11 +12,11 @@ import pytest
 
 from chain.local.node import LocalNode
 from nftsvc.adapters.evm_chain import EvmChain
-from nftsvc.bootstrap import bootstrap_verifier
 from nftsvc.core.link import VerificationLink
 from nftsvc.core.types import AssetId, AssetKind, BlockNumber
 from nftsvc.core.verify import Verdict
 from nftsvc.settings import VerifierSettings
+from nftsvc.verifying import bootstrap_verifier
 from tests.chains import deploy
 from tests.journeys.service_process import ServiceProcess, calls_in
 from tests.platform import Platform, deal, digest, pdf, platform

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 import sqlalchemy as sa
 
-from nftsvc.bootstrap import Application, bootstrap, bootstrap_verifier
+from nftsvc.bootstrap import Application, bootstrap
 from nftsvc.core.errors import IdempotencyKeyReused, NotFound
 from nftsvc.core.types import AssetKind
 from nftsvc.core.verify import Verdict
@@ -14,6 +14,7 @@ from nftsvc.flows.read import StoredManifests
 from nftsvc.flows.verify import VerifyFlow
 from nftsvc.flows.views import AssetView
 from nftsvc.settings import VerifierSettings
+from nftsvc.verifying import bootstrap_verifier
 from tests.kubo import KuboNode
 from tests.platform import (
     Platform,
