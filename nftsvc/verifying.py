@@ -10,7 +10,7 @@ from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentMissing, Misconfigured
 from nftsvc.core.link import VerificationLink
 from nftsvc.core.trust import TrustList
-from nftsvc.core.types import AssetId, ChainId, Digest
+from nftsvc.core.types import ChainId, Digest
 from nftsvc.core.verify import Facts, Verdict, VerificationReport, verify
 from nftsvc.flows.verify import VerifyFlow
 from nftsvc.settings import VerifierSettings, read_trust
@@ -54,12 +54,6 @@ class Verifier:
         finally:
             for chain in chains:
                 await chain.close()
-
-    async def find(self, digest: Digest) -> tuple[AssetId, ...]:
-        """Assets with this public document, as the gateway says. Raises `ContentUnavailable`."""
-        if self._gateway is None:
-            raise Misconfigured("NFTSVC_GATEWAY_URL: needed to find a document without a link")
-        return await self._gateway.assets_with(digest)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -132,9 +126,11 @@ async def _published(
 
 
 async def _found(digest: Digest, service: str) -> list[VerificationLink]:
-    async with ServiceClient(service) as client:
-        found = await client.get("/v1/documents", sha256=digest.hex())
-    return [VerificationLink.parse(asset) for asset in found["assets"]]
+    gateway = Gateway(service)
+    try:
+        return [VerificationLink(asset) for asset in await gateway.assets_with(digest)]
+    finally:
+        await gateway.close()
 
 
 def _chain(chains: dict[str, Any], chain_id: ChainId) -> dict[str, Any]:

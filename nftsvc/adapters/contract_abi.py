@@ -119,7 +119,10 @@ def read_event(log: dict[str, Any], *, timestamp: int) -> RecordEvent:
             transaction=TransactionHash(log["transactionHash"].lower()),
             log_index=int(log["logIndex"], 16),
             timestamp=timestamp,
-            previous_block=None if issued else BlockNumber(found["previousBlock"]),
+            # Block 0 holds no record: a leaf revoked before its claim has none before it.
+            previous_block=BlockNumber(found["previousBlock"])
+            if found.get("previousBlock")
+            else None,
             actor=_address(actor) if actor else None,
             holder_from=_address(found["from"]) if "from" in found else None,
             holder_to=_address(receiver) if receiver else None,

@@ -60,7 +60,7 @@ class ReadFlow:
             version=head.version,
             holder=head.holder,
             issuer=head.issuer,
-            issued_at=_time(head.issued_at),
+            issued_at=_time(head.issued_at) if head.issued_at is not None else None,
             digest=head.digest,
             manifest_cid=str(cid),
             manifest=canonical.parse(manifest),

@@ -57,15 +57,18 @@ class BlockRef:
 
 @dataclass(frozen=True, slots=True)
 class AssetView:
-    """Where an asset stands, by the newest record that the chain holds of it."""
+    """Where an asset stands, by the newest record that the chain holds of it.
+
+    `issuer` and `issued_at` are None where it was revoked before it was ever claimed.
+    """
 
     asset: AssetId
     kind: AssetKind
     status: TokenStatus
     version: int
     holder: Address
-    issuer: Address
-    issued_at: datetime
+    issuer: Address | None
+    issued_at: datetime | None
     digest: Digest
     manifest_cid: str
     manifest: Json

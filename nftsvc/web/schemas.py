@@ -113,7 +113,10 @@ class BlockRef(Schema):
 
 
 class Asset(Schema):
-    """One asset as the chain has it at `block`."""
+    """One asset as the chain has it at `block`.
+
+    `issuer` and `issuedAt` are null where it was revoked before it was ever claimed.
+    """
 
     asset: Annotated[str, _example(_ASSET)]
     token_id: Annotated[str, _example(_TOKEN)]
@@ -121,8 +124,8 @@ class Asset(Schema):
     status: TokenStatus
     version: Annotated[int, _example(1)]
     holder: Annotated[str, _example(_ACCOUNT)]
-    issuer: Annotated[str, _example(_ACCOUNT)]
-    issued_at: datetime
+    issuer: Annotated[str | None, _example(_ACCOUNT)]
+    issued_at: datetime | None
     digest: Annotated[str, _example(_TOKEN[2:])]
     manifest_cid: Annotated[str, _example(_CID)]
     manifest: dict[str, Any]

@@ -68,3 +68,28 @@ def test_head__after_everything__is_the_sum() -> None:
 def test_head__no_issue_in_the_records__is_unknown() -> None:
     assert AssetHead.of([]) is None
     assert AssetHead.of([_later(11, RecordKind.AMENDED, version=2)]) is None
+
+
+def test_head__leaf_revoked_before_its_claim__is_revoked_and_was_nobodys() -> None:
+    revoked = _later(
+        11, RecordKind.STATUS_CHANGED, actor=THREE, status=TokenStatus.REVOKED, previous_block=None
+    )
+    head = AssetHead.of([revoked])
+    assert head is not None
+    assert (head.status, head.version, head.digest) == (
+        TokenStatus.REVOKED,
+        1,
+        (7).to_bytes(32, "big"),
+    )
+    assert (head.issuer, head.issued_at, int(head.holder, 16)) == (None, None, 0)
+
+
+def test_head__revocation_that_names_a_record_before__is_no_whole_history() -> None:
+    cut = _later(
+        11,
+        RecordKind.STATUS_CHANGED,
+        actor=THREE,
+        status=TokenStatus.REVOKED,
+        previous_block=BlockNumber(10),
+    )
+    assert AssetHead.of([cut]) is None
