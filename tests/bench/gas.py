@@ -1,0 +1,286 @@
+"""What each call of our contracts costs: whole-transaction gas, from receipts on one Anvil.
+
+Everything that goes into a transaction is the same at every run, so the figures are exact. The
+holder has a token already. The peers' figures are not measured here.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from eth_abi.abi import encode
+from eth_account import Account
+from hexbytes import HexBytes
+from web3 import HTTPProvider, Web3
+
+from chain.local.accounts import (
+    ADMIN,
+    BUYER,
+    CUSTODY,
+    EXPORTER,
+    ISSUER,
+    REGISTRAR,
+    STRANGER,
+    LocalAccount,
+)
+from chain.local.node import LocalNode
+from nftsvc.adapters.artifacts import artifact
+from nftsvc.core.types import AssetKind
+
+DAY: Final = 24 * 3600
+FOREVER: Final = 2**40 - 1
+SNAPSHOT: Final = Path(__file__).resolve().parents[1] / "contracts" / "gas-snapshot.json"
+TARGETS: Final = {
+    "issue": 58_200,
+    "batch100_per_document": 28_600,
+    "anchor1000_per_document": 49,
+    "claim": 68_000,
+    "issue_two_consents": 72_000,
+    "amend": 62_117,
+    "revoke": 62_117,
+    "assign_two_consents": 112_901,
+    "new_slots_issue": 1,
+}
+FLOORS: Final = {"issue": 52_931, "batch100_per_document": 26_499, "new_slots_issue": 1}
+REFUSED: Final = {
+    "ExportContract": {"approve", "setApprovalForAll", "transferFrom", "safeTransferFrom"},
+    "ProductContent": set[str](),
+}
+"""These refuse every call there: export contracts move by consent alone."""
+
+
+def digest(number: int) -> bytes:
+    return hashlib.sha256(b"document %d" % number).digest()
+
+
+def token(number: int) -> int:
+    return int.from_bytes(digest(number), "big")
+
+
+def signature(given: bytes, by: LocalAccount) -> bytes:
+    return bytes(Account.unsafe_sign_hash(given, by.private_key).signature)
+
+
+class Tree:
+    """A Merkle tree in the form of `@openzeppelin/merkle-tree`."""
+
+    def __init__(self, leaves: list[tuple[str, bytes]]) -> None:
+        hashes = [
+            Web3.keccak(Web3.keccak(encode(["address", "bytes32"], list(leaf)))) for leaf in leaves
+        ]
+        last = 2 * len(leaves) - 2
+        self._nodes = [b""] * (last + 1)
+        self._place = {}
+        for rank, leaf in enumerate(sorted(range(len(leaves)), key=lambda n: hashes[n])):
+            self._nodes[last - rank] = hashes[leaf]
+            self._place[leaf] = last - rank
+        for node in range(len(leaves) - 2, -1, -1):
+            pair = sorted((self._nodes[2 * node + 1], self._nodes[2 * node + 2]))
+            self._nodes[node] = Web3.keccak(b"".join(pair))
+        self.root = self._nodes[0]
+
+    def proof(self, leaf: int) -> list[bytes]:
+        node, found = self._place[leaf], []
+        while node:
+            found.append(self._nodes[node + 1 if node % 2 else node - 1])
+            node = (node - 1) // 2
+        return found
+
+
+class Meter:
+    """One contract of ours, and what each of its functions cost."""
+
+    def __init__(self, node: LocalNode, kind: AssetKind) -> None:
+        self.node, self.kind, self.gas = node, kind, dict[str, int]()
+        self.w3 = Web3(HTTPProvider(node.url))
+        compiled = artifact(kind)
+        given: list[Any] = [ADMIN.address, DAY, DAY]
+        if kind is AssetKind.PRODUCT_CONTENT:
+            given += [ISSUER.address, 250]
+        factory = self.w3.eth.contract(abi=compiled["abi"], bytecode=compiled["bytecode"])
+        sent = factory.constructor(*given).transact({"from": ADMIN.address})
+        receipt = self.w3.eth.wait_for_transaction_receipt(sent, poll_latency=0.01)
+        self.gas["constructor"] = receipt["gasUsed"]
+        self.contract: Any = self.w3.eth.contract(
+            address=receipt["contractAddress"], abi=compiled["abi"]
+        )
+        self.last = HexBytes(sent)
+
+    def view(self, name: str, *given: Any) -> Any:
+        return self.contract.functions[name](*given).call()
+
+    def pay(self, name: str, *given: Any, by: LocalAccount, row: str | None = None) -> int:
+        """Send one call; its gas stays under `row`, or under the function's name."""
+        call = self.contract.functions[name](*given)
+        self.last = HexBytes(call.transact({"from": by.address}))
+        receipt = self.w3.eth.wait_for_transaction_receipt(self.last, poll_latency=0.01)
+        if receipt["status"] != 1:
+            raise RuntimeError(f"{self.kind}.{name} was refused")
+        return self.gas.setdefault(row or name, int(receipt["gasUsed"]))
+
+    def later(self, seconds: int) -> None:
+        self.node.call("evm_increaseTime", seconds)
+        self.node.call("evm_mine")
+
+    def new_slots(self) -> int:
+        """How many storage slots the last transaction filled that were empty."""
+        diff = self.node.call(
+            "debug_traceTransaction",
+            "0x" + self.last.hex(),
+            {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}},
+        )
+        filled = 0
+        for address, after in diff["post"].items():
+            before = diff["pre"].get(address, {}).get("storage", {})
+            for slot, value in after.get("storage", {}).items():
+                filled += int(value, 16) != 0 and int(before.get(slot, "0x0"), 16) == 0
+        return filled
+
+
+def shared(meter: Meter) -> None:
+    """The work of both contracts."""
+    registrar, pauser = meter.view("REGISTRAR_ROLE"), meter.view("PAUSER_ROLE")
+    meter.pay("authorizeIssuer", ISSUER.address, by=ADMIN)
+    meter.pay("grantRole", registrar, REGISTRAR.address, by=ADMIN)
+    meter.pay("grantRole", pauser, CUSTODY.address, by=ADMIN)
+    meter.pay("issue", BUYER.address, digest(0), by=ISSUER, row="issue, first of its holder")
+    meter.pay("issue", BUYER.address, digest(1), by=ISSUER)
+    meter.gas["new_slots_issue"] = meter.new_slots()
+    many = [digest(1000 + n) for n in range(100)]
+    meter.pay("issueMany", [BUYER.address] * 100, many, by=ISSUER, row="issueMany of 100")
+    leaves = [(BUYER.address, digest(5000 + n)) for n in range(1000)]
+    tree, pair = Tree(leaves), Tree(leaves[:2])
+    meter.pay("attestTree", tree.root, by=ISSUER)
+    meter.pay("attestTree", pair.root, by=ISSUER, row="attestTree, second")
+    meter.pay("claimOne", ISSUER.address, tree.root, *leaves[7], tree.proof(7), by=STRANGER)
+    both = [list(part) for part in zip(*leaves[:2], strict=True)]
+    meter.pay("claimMany", ISSUER.address, pair.root, *both, [], [True], by=STRANGER)
+    meter.pay(
+        "revokeLeaf", ISSUER.address, tree.root, *leaves[9], tree.proof(9), digest(9), by=ISSUER
+    )
+    meter.pay("amend", token(1), digest(2000), by=ISSUER)
+    meter.pay("amend", token(1), digest(2001), by=ISSUER, row="amend, second")
+    meter.pay("suspend", token(1), digest(9), by=ISSUER)
+    meter.pay("restore", token(1), digest(9), by=ISSUER)
+    meter.pay("revoke", token(1), digest(9), by=ISSUER)
+    meter.pay("proposeRecovery", token(1000), EXPORTER.address, by=REGISTRAR)
+    meter.pay("stopRecovery", token(1000), by=BUYER)
+    meter.pay("proposeRecovery", token(1001), EXPORTER.address, by=REGISTRAR, row="again")
+    meter.later(DAY + 1)
+    meter.pay("executeRecovery", token(1001), by=REGISTRAR)
+    del meter.gas["again"]
+
+
+def roles(meter: Meter) -> None:
+    """The keepers' work, the end of every issuer included: comes last."""
+    pauser = meter.view("PAUSER_ROLE")
+    meter.pay("pause", by=CUSTODY)
+    meter.pay("unpause", by=CUSTODY)
+    meter.pay("renounceRole", pauser, CUSTODY.address, by=CUSTODY)
+    meter.pay("authorizeColleague", EXPORTER.address, ISSUER.address, by=ADMIN)
+    meter.pay("suspendIssuer", EXPORTER.address, by=REGISTRAR)
+    meter.pay("distrustIssuer", ISSUER.address, 1, by=REGISTRAR)
+    meter.pay("revokeRole", meter.view("REGISTRAR_ROLE"), REGISTRAR.address, by=ADMIN)
+    meter.pay("changeDefaultAdminDelay", 2 * DAY, by=ADMIN)
+    meter.pay("rollbackDefaultAdminDelay", by=ADMIN)
+    meter.pay("beginDefaultAdminTransfer", STRANGER.address, by=ADMIN)
+    meter.pay("cancelDefaultAdminTransfer", by=ADMIN)
+    meter.pay("beginDefaultAdminTransfer", STRANGER.address, by=ADMIN)
+    meter.later(DAY + 1)
+    meter.pay("acceptDefaultAdminTransfer", by=STRANGER)
+
+
+def export(meter: Meter) -> None:
+    """What needs two consents."""
+    for number, by, row in ((77, ISSUER, "by the issuer"), (78, STRANGER, "relayed")):
+        parties = (ISSUER.address, EXPORTER.address, BUYER.address, BUYER.address)
+        deal = (digest(number), *parties, FOREVER)
+        asked = meter.view("dealDigest", deal)
+        own = b"" if by is ISSUER else signature(asked, ISSUER)
+        given = (deal, signature(asked, EXPORTER), signature(asked, BUYER), own)
+        meter.pay("issueConsented", *given, by=by, row=f"issueConsented, {row}")
+    meter.pay("issue", EXPORTER.address, digest(80), by=ISSUER)
+    head = meter.view("recordOf", token(78))[7]
+    moved = (token(78), BUYER.address, EXPORTER.address, head, FOREVER)
+    asked = meter.view("assignmentDigest", moved)
+    meter.pay("assign", moved, signature(asked, BUYER), signature(asked, EXPORTER), by=STRANGER)
+
+
+def product(meter: Meter) -> None:
+    """What moves freely."""
+    meter.pay("setRoyalty", EXPORTER.address, 300, by=ADMIN)
+    meter.pay("setApprovalForAll", STRANGER.address, True, by=BUYER)  # noqa: FBT003
+    meter.pay("approve", STRANGER.address, token(1010), by=BUYER)
+    asked = meter.view("permitDigest", STRANGER.address, token(1011), FOREVER)
+    given = (STRANGER.address, token(1011), FOREVER, signature(asked, BUYER))
+    meter.pay("permit", *given, by=CUSTODY)
+    meter.pay("transferFrom", BUYER.address, EXPORTER.address, token(1012), by=BUYER)
+    for name, number, data in (
+        ("safeTransferFrom(address,address,uint256)", 1013, ()),
+        ("safeTransferFrom(address,address,uint256,bytes)", 1014, (b"\1",)),
+    ):
+        meter.pay(name, BUYER.address, EXPORTER.address, token(number), *data, by=BUYER)
+
+
+def measure() -> dict[str, dict[str, int]]:
+    """Every function of both contracts that sends a transaction, by contract."""
+    with LocalNode("anvil", block_seconds=0) as node:
+        found = {}
+        for kind, special in (
+            (AssetKind.EXPORT_CONTRACT, export),
+            (AssetKind.PRODUCT_CONTENT, product),
+        ):
+            meter = Meter(node, kind)
+            shared(meter)
+            special(meter)
+            roles(meter)
+            found[kind.contract_name] = dict(sorted(meter.gas.items()))
+        return found
+
+
+def figures(found: dict[str, dict[str, int]]) -> dict[str, float]:
+    """The figures of the export contract that are compared.
+
+    `issue_two_consents` is the issuer relaying both parties' signatures; where a stranger
+    relays, the issuer's signature comes as a third, and that has a figure of its own.
+    """
+    gas = found["ExportContract"]
+    return {
+        "issue": gas["issue"],
+        "batch100_per_document": gas["issueMany of 100"] / 100,
+        "anchor1000_per_document": gas["attestTree"] / 1000,
+        "claim": gas["claimOne"],
+        "issue_two_consents": gas["issueConsented, by the issuer"],
+        "issue_two_consents_and_issuer_signature": gas["issueConsented, relayed"],
+        "amend": gas["amend"],
+        "revoke": gas["revoke"],
+        "assign_two_consents": gas["assign"],
+        "new_slots_issue": gas["new_slots_issue"],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench gas", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--write", action="store_true", help=f"rewrite {SNAPSHOT.name}")
+    chosen = parser.parse_args()
+    found = measure()
+    ours = figures(found)
+    if chosen.write:
+        SNAPSHOT.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    if chosen.json:
+        sys.stdout.write(json.dumps({"ours": ours, "peers": {}}) + "\n")
+        return
+    lines = [f"{'ours':<40}{'gas':>12}{'at most':>12}{'x floor':>9}"]
+    for name, value in ours.items():
+        limit = f"{TARGETS[name]:,}" if name in TARGETS else ""
+        floor = f"{value / FLOORS[name]:9.3f}" if name in FLOORS else ""
+        lines.append(f"{name:<40}{value:12,.1f}{limit:>12}{floor}")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""What the contracts cost: no figure changes unseen, and none passes its target."""
+
+import json
+
+import pytest
+
+from nftsvc.adapters.artifacts import artifact
+from nftsvc.core.types import AssetKind
+from tests.bench.gas import REFUSED, SNAPSHOT, TARGETS, figures, measure
+
+Found = dict[str, dict[str, int]]
+
+
+@pytest.fixture(scope="module")
+def found() -> Found:
+    return measure()
+
+
+def test_gas__measured_again__equals_the_snapshot(found: Found) -> None:
+    kept = json.loads(SNAPSHOT.read_text("utf-8"))
+    assert found == kept, "rewrite it with: scripts/bench gas --write"
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_gas__of_what_has_a_target__does_not_pass_it(found: Found, name: str) -> None:
+    assert figures(found)[name] <= TARGETS[name]
+
+
+@pytest.mark.parametrize("kind", AssetKind)
+def test_gas__of_each_function_that_writes__is_measured(found: Found, kind: AssetKind) -> None:
+    writes = {
+        entry["name"]
+        for entry in artifact(kind)["abi"]
+        if entry["type"] == "function" and entry["stateMutability"] in {"nonpayable", "payable"}
+    }
+    measured = {
+        row.partition(",")[0].partition("(")[0].partition(" ")[0]
+        for row in found[kind.contract_name]
+    }
+    refused = REFUSED[kind.contract_name]
+    # A pure function that always refuses is no transaction to measure.
+    assert writes - measured <= refused
+    assert not measured & refused
