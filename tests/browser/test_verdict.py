@@ -200,11 +200,11 @@ def test_verify__keyboard_only__from_the_link_to_the_facts(
         keyboard.press("Enter")
     chooser.value.set_files(file_of(CONTRACT, "contract.pdf"))
     assert page.verdict() == "AUTHENTIC"
-    assert page.page.evaluate("document.activeElement.textContent") == "Authentic"
+    page.page.wait_for_function("document.activeElement.textContent === 'Authentic'")
     keyboard.press("Tab")
-    assert page.page.evaluate("document.activeElement.localName") == "summary"
+    page.page.wait_for_function("document.activeElement.localName === 'summary'")
     keyboard.press("Enter")
-    assert page.page.locator("details.technical").get_attribute("open") is not None
+    page.page.wait_for_selector("details.technical[open]")
     outline = page.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
 
