@@ -1,0 +1,34 @@
+"""The seams: everything outside the core, as the flows see it.
+
+Where the other end can lie, the public method checks and the adapter fills the `_hook`.
+Every port raises errors of `core.errors` only.
+"""
+
+from nftsvc.ports.chain import Chain
+from nftsvc.ports.clock import Clock
+from nftsvc.ports.contents import BlockReader, ContentStore, Upload
+from nftsvc.ports.engine import Engine, Journey, Steps
+from nftsvc.ports.ledger import KnownRequest, Ledger
+from nftsvc.ports.sealer import ByteSink, Sealer, SealingKey, SealingStream
+from nftsvc.ports.signer import Signer
+from nftsvc.ports.spool import Spool, Staging
+
+__all__ = [
+    "BlockReader",
+    "ByteSink",
+    "Chain",
+    "Clock",
+    "ContentStore",
+    "Engine",
+    "Journey",
+    "KnownRequest",
+    "Ledger",
+    "Sealer",
+    "SealingKey",
+    "SealingStream",
+    "Signer",
+    "Spool",
+    "Staging",
+    "Steps",
+    "Upload",
+]

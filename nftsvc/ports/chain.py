@@ -1,0 +1,143 @@
+"""The chain, as one endpoint shows it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+
+from nftsvc.core.errors import ChainUnavailable, TransactionRefused, WrongChain
+from nftsvc.core.history import Block, Heads, RecordEvent
+from nftsvc.core.transaction import TRANSACTION_GAS_CAP, Call, Fees, Receipt, SignedTransaction
+from nftsvc.core.types import (
+    Address,
+    AssetKind,
+    BlockHash,
+    BlockNumber,
+    ChainId,
+    Digest,
+    Gas,
+    Nonce,
+    TokenId,
+    TransactionHash,
+)
+from nftsvc.core.verify import RecordAtBlock, TokenRecord
+
+
+class Chain(ABC):
+    """One view of one chain. Raises `ChainUnavailable` where it cannot be asked."""
+
+    def __init__(self, endpoint: str, *, chain_id: ChainId) -> None:
+        self.endpoint = endpoint
+        self.chain_id = chain_id
+
+    async def check_identity(self) -> None:
+        """Raises `WrongChain` where the endpoint speaks for another chain."""
+        found = await self._chain_id()
+        if found != self.chain_id:
+            raise WrongChain(f"{self.endpoint} is chain {found}, not {self.chain_id}")
+
+    async def heads(self) -> Heads:
+        """The newest, the newest safe and the newest final block, in this order."""
+        heads = await self._heads()
+        if not heads.latest.number >= heads.safe.number >= heads.finalized.number:
+            raise ChainUnavailable(f"{self.endpoint} names blocks out of order")
+        return heads
+
+    async def block(self, number: BlockNumber) -> Block | None:
+        """The canonical block with this number, None where there is none yet."""
+        block = await self._block(number)
+        if block is not None and block.number != number:
+            raise ChainUnavailable(f"{self.endpoint} gave block {block.number} for {number}")
+        return block
+
+    async def record(self, token_id: TokenId, *, contract: Address, at: Block) -> RecordAtBlock:
+        """What the contract says of a token at exactly the block `at`, named by its hash."""
+        record = await self._record(contract, token_id, at)
+        return RecordAtBlock(at.number, at.block_hash, record)
+
+    async def events(self, *, first: BlockNumber, last: BlockNumber) -> tuple[RecordEvent, ...]:
+        """All records of our contracts in the blocks, both included, in the chain's order."""
+        events = await self._events(first, last)
+        if any(not first <= event.block_number <= last for event in events):
+            raise ChainUnavailable(f"{self.endpoint} gave records of blocks not asked for")
+        return _in_order(events)
+
+    async def events_of(self, block: BlockHash) -> tuple[RecordEvent, ...]:
+        """All records of our contracts in the one block with this hash."""
+        events = await self._events_of(block)
+        if any(event.block_hash != block for event in events):
+            raise ChainUnavailable(f"{self.endpoint} gave records of another block")
+        return _in_order(events)
+
+    async def nonce(self, account: Address) -> Nonce:
+        """How many transactions of the account the newest block knows."""
+        return await self._nonce(account)
+
+    async def balance(self, account: Address) -> int:
+        """What the account holds in the newest block, in wei."""
+        return await self._balance(account)
+
+    async def fees(self) -> Fees:
+        """What a transaction should offer now."""
+        return await self._fees()
+
+    async def estimate(self, call: Call, *, sender: Address) -> Gas:
+        """The gas that the call would use now. Raises `TransactionRefused` for a revert."""
+        gas = await self._estimate(call, sender)
+        if gas > TRANSACTION_GAS_CAP:
+            raise TransactionRefused("GasCapExceeded")
+        return gas
+
+    async def broadcast(self, signed: SignedTransaction) -> None:
+        """Hand the bytes to the network; done also where the network already has them.
+
+        Raises `TransactionRefused` where the node will not take these bytes, with the reason
+        `nonce-too-low` where their nonce is used up, be it by these very bytes.
+        """
+        await self._broadcast(signed)
+
+    async def receipt(self, transaction: TransactionHash) -> Receipt | None:
+        """How the transaction ended; None where no canonical block holds it."""
+        receipt = await self._receipt(transaction)
+        if receipt is None:
+            return None
+        if receipt.transaction_hash != transaction:
+            raise ChainUnavailable(f"{self.endpoint} gave the receipt of another transaction")
+        # A node may still serve the receipt of a block that it has left.
+        block = await self.block(receipt.block_number)
+        return receipt if block is not None and block.block_hash == receipt.block_hash else None
+
+    @abstractmethod
+    def issuing(self, kind: AssetKind, items: Sequence[tuple[Address, Digest]]) -> Call:
+        """The call that issues a token for each (holder, manifest digest)."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give back the connections."""
+
+    @abstractmethod
+    async def _chain_id(self) -> ChainId: ...
+    @abstractmethod
+    async def _heads(self) -> Heads: ...
+    @abstractmethod
+    async def _block(self, number: BlockNumber) -> Block | None: ...
+    @abstractmethod
+    async def _record(self, contract: Address, token_id: TokenId, at: Block) -> TokenRecord: ...
+    @abstractmethod
+    async def _events(self, first: BlockNumber, last: BlockNumber) -> Collection[RecordEvent]: ...
+    @abstractmethod
+    async def _events_of(self, block: BlockHash) -> Collection[RecordEvent]: ...
+    @abstractmethod
+    async def _nonce(self, account: Address) -> Nonce: ...
+    @abstractmethod
+    async def _balance(self, account: Address) -> int: ...
+    @abstractmethod
+    async def _fees(self) -> Fees: ...
+    @abstractmethod
+    async def _estimate(self, call: Call, sender: Address) -> Gas: ...
+    @abstractmethod
+    async def _broadcast(self, signed: SignedTransaction) -> None: ...
+    @abstractmethod
+    async def _receipt(self, transaction: TransactionHash) -> Receipt | None: ...
+
+
+def _in_order(events: Collection[RecordEvent]) -> tuple[RecordEvent, ...]:
+    return tuple(sorted(events, key=lambda event: (event.block_number, event.log_index)))

@@ -1,0 +1,195 @@
+"""The service's own durable memory."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from nftsvc.core.assets import Failure, Issuance, IssuanceRequest, KeptDocument
+from nftsvc.core.cid import Cid
+from nftsvc.core.history import Block, RecordEvent
+from nftsvc.core.issuance import IssuanceStatus
+from nftsvc.core.transaction import Attempt, Receipt, WrittenTransaction
+from nftsvc.core.types import (
+    Address,
+    AssetId,
+    AssetKind,
+    BatchId,
+    BlockNumber,
+    Digest,
+    IssuanceId,
+    Nonce,
+    TokenId,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRequest:
+    """What an idempotency key was used for."""
+
+    fingerprint: bytes
+    issuance: IssuanceId
+
+
+class Ledger(ABC):
+    """The service's own durable memory. Raises `LedgerUnavailable`.
+
+    Each method is one transaction: it happens wholly or not at all.
+    """
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Connect, and bring the schema to this version."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Give back the connections."""
+
+    # issuances
+
+    @abstractmethod
+    async def accept(self, request: IssuanceRequest) -> IssuanceId:
+        """Write the request down. Where its key is known, the issuance of the first request.
+
+        Raises `IdempotencyKeyReused` where the first request was another one.
+        """
+
+    @abstractmethod
+    async def request_of(self, idempotency_key: str) -> KnownRequest | None:
+        """What the key was used for."""
+
+    @abstractmethod
+    async def issuance(self, issuance: IssuanceId) -> Issuance | None:
+        """One issuance with all its changes."""
+
+    @abstractmethod
+    async def issuance_of(self, asset: AssetId) -> Issuance | None:
+        """The issuance that made an asset, where it was this service."""
+
+    @abstractmethod
+    async def advance(
+        self,
+        issuances: Collection[IssuanceId],
+        *,
+        current: IssuanceStatus,
+        to: IssuanceStatus,
+        at: datetime,
+        cause: str,
+    ) -> int:
+        """Move those that stand at `current`; leave the others alone. Gives how many moved."""
+
+    @abstractmethod
+    async def fail(self, issuance: IssuanceId, *, failure: Failure, at: datetime) -> None:
+        """End an issuance for good; one that has ended stays as it is."""
+
+    # batches
+
+    @abstractmethod
+    async def assign(self, kind: AssetKind, *, most: int, at: datetime) -> BatchId | None:
+        """Put the oldest issuances without a batch into a new one; None where there are none."""
+
+    @abstractmethod
+    async def open_batches(self) -> tuple[BatchId, ...]:
+        """The batches that are not finished, oldest first."""
+
+    @abstractmethod
+    async def members(self, batch: BatchId) -> tuple[Issuance, ...]:
+        """The issuances of a batch, in the order of their acceptance."""
+
+    @abstractmethod
+    async def statuses(self, batch: BatchId) -> dict[IssuanceId, IssuanceStatus]:
+        """How far each issuance of a batch is."""
+
+    @abstractmethod
+    async def release(self, issuances: Collection[IssuanceId]) -> None:
+        """Take issuances that were not submitted out of their batch, for another one."""
+
+    @abstractmethod
+    async def finish(self, batch: BatchId) -> None:
+        """Nothing is left to do for the batch."""
+
+    # transactions
+
+    @abstractmethod
+    async def write(
+        self,
+        batch: BatchId,
+        issuances: Collection[IssuanceId],
+        *,
+        sender: Address,
+        least_nonce: Nonce,
+        at: datetime,
+        sign: Callable[[Nonce], Awaitable[Attempt]],
+    ) -> WrittenTransaction:
+        """Take the lane's next nonce, sign, and keep the bytes, before anything is sent.
+
+        The issuances become submitted in the same transaction. `least_nonce` is what the chain
+        says. Where the batch has a transaction already, that one is given and nothing is signed.
+        """
+
+    @abstractmethod
+    async def written(self, batch: BatchId) -> WrittenTransaction | None:
+        """The transaction that carries a batch."""
+
+    @abstractmethod
+    async def abandon(self, transaction: WrittenTransaction) -> None:
+        """Give up a transaction whose nonce another one has used for good.
+
+        Its bytes and hashes stay on record; `write` gives the batch a new one.
+        """
+
+    @abstractmethod
+    async def mined(self, batch: BatchId, *, receipt: Receipt | None) -> None:
+        """Note the block that holds the batch's transaction, None where no block does now."""
+
+    # what the chain says
+
+    @abstractmethod
+    async def followed(self) -> Block | None:
+        """The newest block whose records are in the ledger."""
+
+    @abstractmethod
+    async def followed_below(self, number: BlockNumber) -> Block | None:
+        """The newest followed block below this number, where one is kept."""
+
+    @abstractmethod
+    async def follow(
+        self, blocks: Sequence[Block], events: Sequence[RecordEvent], *, finalized: BlockNumber
+    ) -> None:
+        """Add blocks with their records, and note what is final.
+
+        The hashes of blocks well below `finalized` are forgotten, their records kept.
+        """
+
+    @abstractmethod
+    async def rewind(self, to: BlockNumber) -> None:
+        """Forget all blocks beyond `to`, with their records."""
+
+    @abstractmethod
+    async def finalized(self) -> BlockNumber | None:
+        """The highest block number that was ever seen final."""
+
+    @abstractmethod
+    async def records(
+        self,
+        token_id: TokenId,
+        *,
+        contract: Address | None,
+        after: tuple[BlockNumber, int] | None,
+        limit: int,
+    ) -> tuple[RecordEvent, ...]:
+        """Records of a token in the chain's order, from behind (block, log index) `after`."""
+
+    # documents
+
+    @abstractmethod
+    async def assets_with(self, document: Digest) -> tuple[AssetId, ...]:
+        """The assets that have a public document with this sha256."""
+
+    @abstractmethod
+    async def document(self, cid: Cid) -> KeptDocument | None:
+        """A document of ours by its CID."""
+
+    @abstractmethod
+    async def is_manifest(self, digest: Digest) -> bool:
+        """Whether the digest is that of a manifest of ours."""
