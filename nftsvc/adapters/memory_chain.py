@@ -1,13 +1,16 @@
 """The chain's honest twin in memory: signed transactions in, records out, faults by a switch.
 
 It reads the very bytes that the signer made, keeps nonces, pending transactions and blocks, and
-issues as the contracts do. Finality comes `depth` blocks behind the newest, safety half of it.
+issues as the contracts do. A pending transaction gives way to one of the same nonce that pays a
+tenth more, and waits while the base fee is above what it offers. Finality comes `depth` blocks
+behind the newest, safety half of it.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from eth_account import Account
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
@@ -40,6 +43,7 @@ from nftsvc.ports import Chain
 NOBODY: Final = Address("0x" + "0" * 40)
 BLOCK_SECONDS: Final = 12
 ISSUE_GAS: Final = Gas(60_000)
+PLAIN_GAS: Final = Gas(21_000)
 
 
 class ChainFault(StrEnum):
@@ -53,19 +57,44 @@ class ChainFault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
+class SentTransaction:
+    """A transaction as the chain reads it. `items` are the tokens that it issues."""
+
     signed: SignedTransaction
     sender: Address
     nonce: Nonce
     to: Address
     items: tuple[tuple[Address, Digest], ...]
+    max_fee: Wei
+    max_priority_fee: Wei
+
+    @classmethod
+    def read(cls, signed: SignedTransaction) -> Self:
+        """The signed bytes, taken apart."""
+        transaction = TypedTransaction.from_bytes(HexBytes(signed.raw)).as_dict()
+        data = bytes(HexBytes(transaction["data"]))
+        return cls(
+            signed,
+            parse_address(Account.recover_transaction(signed.raw)),
+            Nonce(int(transaction["nonce"])),
+            parse_address("0x" + HexBytes(transaction["to"]).hex()),
+            tuple(contract_abi.read_issuing(data)) if data else (),
+            Wei(int(transaction["maxFeePerGas"])),
+            Wei(int(transaction["maxPriorityFeePerGas"])),
+        )
+
+    def outbids(self, other: Self) -> bool:
+        """Whether a node would take this one in the other's place."""
+        return 10 * self.max_fee >= 11 * other.max_fee and (
+            10 * self.max_priority_fee >= 11 * other.max_priority_fee
+        )
 
 
 @dataclass(slots=True)
 class _Block:
     head: Block
-    sent: tuple[_Sent, ...] = ()
-    receipts: dict[TransactionHash, Receipt] = field(default_factory=dict)
+    sent: list[SentTransaction] = field(default_factory=list)
+    records: list[RecordEvent] = field(default_factory=list)
 
 
 class MemoryChain(Chain):
@@ -85,31 +114,52 @@ class MemoryChain(Chain):
         self._issuer = issuer
         self._depth = depth
         self._forks = 0
-        self._pending: list[_Sent] = []
-        self._blocks = [_Block(self._head(BlockNumber(0), BlockHash("0x" + "0" * 64)))]
+        self._pending: dict[tuple[Address, Nonce], SentTransaction] = {}
+        self._blocks: list[_Block] = []
+        self._numbers: dict[BlockHash, BlockNumber] = {}
+        self._used: Counter[Address] = Counter()
+        self._receipts: dict[TransactionHash, Receipt] = {}
+        self._issued: dict[tuple[Address, TokenId], RecordEvent] = {}
+        self._append(self._head(BlockNumber(0), BlockHash("0x" + "0" * 64)))
+        self.base_fee = Wei(10**9)
         self.fault: ChainFault | None = None
 
+    @property
+    def mined(self) -> tuple[SentTransaction, ...]:
+        """Every transaction in the chain, in its order."""
+        return tuple(sent for block in self._blocks for sent in block.sent)
+
+    @property
+    def pending(self) -> tuple[SentTransaction, ...]:
+        """What waits for a block."""
+        return tuple(self._pending.values())
+
     def mine(self, count: int = 1) -> None:
-        """Add blocks; the first holds what is pending and has its turn."""
+        """Add blocks; the first holds what is pending, has its turn and pays enough."""
         for _ in range(count):
             parent = self._blocks[-1].head
-            block = _Block(self._head(BlockNumber(parent.number + 1), parent.block_hash))
-            self._blocks.append(block)
-            for sent in sorted(self._pending, key=lambda s: s.nonce):
-                if sent.nonce == self._used(sent.sender):
+            head = self._head(BlockNumber(parent.number + 1), parent.block_hash)
+            block = self._append(head)
+            for key in sorted(self._pending, key=lambda key: key[1]):
+                sent = self._pending[key]
+                if sent.nonce == self._used[sent.sender] and sent.max_fee >= self.base_fee:
+                    del self._pending[key]
                     self._include(block, sent)
-            self._pending = [s for s in self._pending if s.nonce >= self._used(s.sender)]
+            self._drop_used()
 
     def reorg(self, depth: int, *, keep_transactions: bool = True) -> None:
         """Replace the newest `depth` blocks by empty ones; what they held may be pending again."""
-        left = self._blocks[-depth:]
-        del self._blocks[-depth:]
+        left = [sent for _ in range(depth) for sent in reversed(self._remove())]
         self._forks += 1
-        pending, self._pending = self._pending, []
+        pending, self._pending = self._pending, {}
         self.mine(depth)
-        self._pending = pending
         if keep_transactions:
-            self._pending += [sent for block in left for sent in block.sent]
+            pending = {(sent.sender, sent.nonce): sent for sent in left} | pending
+        self._pending = pending
+
+    def forget_pending(self) -> None:
+        """What a node does that is started anew."""
+        self._pending.clear()
 
     def issuing(self, kind: AssetKind, items: Sequence[tuple[Address, Digest]]) -> Call:
         return contract_abi.issuing(kind, items, contract=self._contracts[kind])
@@ -141,18 +191,18 @@ class MemoryChain(Chain):
         self._answer()
         if self._blocks[at.number].head.block_hash != at.block_hash:
             raise ChainUnavailable("the block is not in the chain any more")
-        for event in self._records(BlockNumber(0), at.number):
-            if (event.contract, event.token_id) == (contract, token_id):
-                return TokenRecord(
-                    status=TokenStatus.ACTIVE,
-                    holder=event.holder_to or NOBODY,
-                    issuer=event.actor or NOBODY,
-                    issuer_trusted=True,
-                    version=1,
-                    digest=event.digest or Digest(bytes(32)),
-                    issued_at=event.timestamp,
-                    head_block=event.block_number,
-                )
+        event = self._issued.get((contract, token_id))
+        if event is not None and event.block_number <= at.number:
+            return TokenRecord(
+                status=TokenStatus.ACTIVE,
+                holder=event.holder_to or NOBODY,
+                issuer=event.actor or NOBODY,
+                issuer_trusted=True,
+                version=1,
+                digest=event.digest or Digest(bytes(32)),
+                issued_at=event.timestamp,
+                head_block=event.block_number,
+            )
         return TokenRecord(
             status=TokenStatus.UNKNOWN,
             holder=NOBODY,
@@ -170,14 +220,14 @@ class MemoryChain(Chain):
 
     async def _events_of(self, block: BlockHash) -> Collection[RecordEvent]:
         self._answer()
-        for known in self._blocks:
-            if known.head.block_hash == block:
-                return self._records(known.head.number, known.head.number)
-        raise ChainUnavailable("the block is not in the chain any more")
+        number = self._numbers.get(block)
+        if number is None:
+            raise ChainUnavailable("the block is not in the chain any more")
+        return self._records(number, number)
 
     async def _nonce(self, account: Address) -> Nonce:
         self._answer()
-        return self._used(account)
+        return Nonce(self._used[account])
 
     async def _balance(self, account: Address) -> int:  # noqa: ARG002 - everyone is rich here
         self._answer()
@@ -185,40 +235,34 @@ class MemoryChain(Chain):
 
     async def _fees(self) -> Fees:
         self._answer()
-        return Fees(Wei(10**9), Wei(10**6))
+        return Fees(self.base_fee, Wei(10**6))
 
     async def _estimate(self, call: Call, sender: Address) -> Gas:
         self._answer()
-        items = contract_abi.read_issuing(call.data)
-        if reason := self._refusal(sender, items):
+        items = contract_abi.read_issuing(call.data) if call.data else []
+        if reason := self._refusal(sender, call.to, items):
             raise TransactionRefused(reason)
-        return Gas(ISSUE_GAS * len(items))
+        return Gas(ISSUE_GAS * len(items) or PLAIN_GAS)
 
     async def _broadcast(self, signed: SignedTransaction) -> None:
         self._answer()
-        if not any(
-            sent.signed.transaction_hash == signed.transaction_hash for sent in self._pending
-        ):
-            transaction = TypedTransaction.from_bytes(HexBytes(signed.raw)).as_dict()
-            sender = parse_address(Account.recover_transaction(signed.raw))
-            nonce = Nonce(int(transaction["nonce"]))
-            if nonce < self._used(sender):
+        sent = SentTransaction.read(signed)
+        present = self._pending.get((sent.sender, sent.nonce))
+        if present is None or present.signed != signed:
+            if sent.nonce < self._used[sent.sender]:
                 raise TransactionRefused("nonce-too-low")
-            to = parse_address("0x" + HexBytes(transaction["to"]).hex())
-            items = tuple(contract_abi.read_issuing(bytes(HexBytes(transaction["data"]))))
-            self._pending.append(_Sent(signed, sender, nonce, to, items))
+            if present is not None and not sent.outbids(present):
+                raise TransactionRefused("replacement transaction underpriced")
+            self._pending[sent.sender, sent.nonce] = sent
         if self.fault is ChainFault.LOST_ANSWER:
             raise ChainUnavailable("the answer was lost")
 
     async def _receipt(self, transaction: TransactionHash) -> Receipt | None:
         self._answer()
-        for block in self._blocks:
-            if transaction in block.receipts:
-                found = block.receipts[transaction]
-                if self.fault is ChainFault.FOREIGN_RECEIPT:
-                    return replace(found, transaction_hash=TransactionHash("0x" + "f" * 64))
-                return found
-        return None
+        found = self._receipts.get(transaction)
+        if found is not None and self.fault is ChainFault.FOREIGN_RECEIPT:
+            return replace(found, transaction_hash=TransactionHash("0x" + "f" * 64))
+        return found
 
     def _answer(self) -> None:
         if self.fault is ChainFault.AWAY:
@@ -228,30 +272,43 @@ class MemoryChain(Chain):
         seed = f"{self._forks}:{number}:{parent}".encode()
         return Block(number, BlockHash("0x" + keccak(seed).hex()), parent, number * BLOCK_SECONDS)
 
-    def _used(self, account: Address) -> Nonce:
-        return Nonce(sum(s.sender == account for block in self._blocks for s in block.sent))
+    def _append(self, head: Block) -> _Block:
+        block = _Block(head)
+        self._blocks.append(block)
+        self._numbers[head.block_hash] = head.number
+        return block
+
+    def _remove(self) -> list[SentTransaction]:
+        """Take the newest block out of the chain; gives what it held."""
+        block = self._blocks.pop()
+        del self._numbers[block.head.block_hash]
+        for sent in block.sent:
+            self._used[sent.sender] -= 1
+            del self._receipts[sent.signed.transaction_hash]
+        for record in block.records:
+            del self._issued[record.contract, record.token_id]
+        return block.sent
+
+    def _drop_used(self) -> None:
+        for sender, nonce in [key for key in self._pending if key[1] < self._used[key[0]]]:
+            del self._pending[sender, nonce]
 
     def _records(self, first: int, last: int) -> list[RecordEvent]:
-        return [
-            record
-            for block in self._blocks[first : last + 1]
-            for receipt in block.receipts.values()
-            for record in receipt.records
-        ]
+        return [record for block in self._blocks[first : last + 1] for record in block.records]
 
-    def _refusal(self, sender: Address, items: Sequence[tuple[Address, Digest]]) -> str | None:
-        if sender != self._issuer:
+    def _refusal(
+        self, sender: Address, to: Address, items: Sequence[tuple[Address, Digest]]
+    ) -> str | None:
+        if items and sender != self._issuer:
             return "Roles_NotIssuer"
-        issued = {event.token_id for event in self._records(0, len(self._blocks))}
-        for _, digest in items:
-            if token_id_of(digest) in issued:
-                return "Token_AlreadyIssued"
-            issued.add(token_id_of(digest))
+        tokens = [token_id_of(digest) for _, digest in items]
+        if len(set(tokens)) < len(tokens) or any((to, token) in self._issued for token in tokens):
+            return "Token_AlreadyIssued"
         return None
 
-    def _include(self, block: _Block, sent: _Sent) -> None:
-        refused = self._refusal(sent.sender, sent.items) is not None
-        first = sum(len(receipt.records) for receipt in block.receipts.values())
+    def _include(self, block: _Block, sent: SentTransaction) -> None:
+        refused = self._refusal(sent.sender, sent.to, sent.items) is not None
+        first = len(block.records)
         records = tuple(
             RecordEvent(
                 kind=RecordKind.ISSUED,
@@ -268,13 +325,16 @@ class MemoryChain(Chain):
                 digest=digest,
                 version=1,
             )
-            for index, (holder, digest) in enumerate(sent.items)
+            for index, (holder, digest) in enumerate(() if refused else sent.items)
         )
-        block.sent = (*block.sent, sent)
-        block.receipts[sent.signed.transaction_hash] = Receipt(
+        self._used[sent.sender] += 1
+        block.sent.append(sent)
+        block.records += records
+        self._issued |= {(record.contract, record.token_id): record for record in records}
+        self._receipts[sent.signed.transaction_hash] = Receipt(
             transaction_hash=sent.signed.transaction_hash,
             block_number=block.head.number,
             block_hash=block.head.block_hash,
             succeeded=not refused,
-            records=() if refused else records,
+            records=records,
         )
