@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,12 @@ def _user() -> str | None:
     return "postgres" if "postgres" in known else "nobody"
 
 
-@pytest.fixture(scope="session")
-def postgres_cluster() -> Iterator[sa.URL]:
+@contextmanager
+def cluster() -> Iterator[sa.URL]:
     """A running cluster; the URL of its administrator."""
     initdb = parts.find("postgresql")
     if initdb is None:
-        pytest.skip(parts.missing("postgresql") or "")
+        raise FileNotFoundError(parts.missing("postgresql"))
     programs, user = initdb.resolve().parent, _user()
     folder = Path(tempfile.mkdtemp(prefix="nftsvc-pg-"))
     if user is not None:
@@ -57,6 +58,15 @@ def postgres_cluster() -> Iterator[sa.URL]:
     finally:
         run("pg_ctl", "-w", "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[sa.URL]:
+    """One cluster for all tests."""
+    if parts.find("postgresql") is None:
+        pytest.skip(parts.missing("postgresql") or "")
+    with cluster() as administrator:
+        yield administrator
 
 
 @pytest.fixture

@@ -57,6 +57,13 @@ class Service:
             time.sleep(0.1)
         return self
 
+    @property
+    def pid(self) -> int:
+        """The process id of the running service."""
+        if self._process is None:
+            raise ServiceDidNotStart("not started")
+        return self._process.pid
+
     def stop(self) -> None:
         """End it as an operator does."""
         if self._process is not None:
