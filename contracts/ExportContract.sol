@@ -31,7 +31,10 @@ contract ExportContract is IExportContract, Anchors, Recovery, EIP712 {
         uint256 index = _activeIssuer(deal.issuer);
         if (block.timestamp > deal.deadline) revert Consent_Expired(deal.deadline);
         bytes32 digest = dealDigest(deal);
-        if (msg.sender != deal.issuer) _requireSignature(deal.issuer, digest, issuerSignature);
+        // Where the exporter is the issuer key, the exporter's signature is the issuer's.
+        if (msg.sender != deal.issuer && deal.exporter != deal.issuer) {
+            _requireSignature(deal.issuer, digest, issuerSignature);
+        }
         _requireSignature(deal.exporter, digest, exporterSignature);
         _requireSignature(deal.buyer, digest, buyerSignature);
         uint256 dealAt;

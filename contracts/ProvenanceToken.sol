@@ -78,8 +78,8 @@ abstract contract ProvenanceToken is IProvenanceToken, IERC5192, IERC721Errors, 
     function restore(uint256 tokenId, bytes32 reason) external override {
         PackedRecord data = _dataOf(tokenId);
         if (data.status() != Status.Suspended) revert Token_WrongStatus(tokenId, data.status());
-        bool byRegistrar = _requireAuthority(data);
-        if (data.held() && !byRegistrar) revert Issuer_NotAuthorized(msg.sender);
+        _requireAuthority(data);
+        if (data.held() && !hasRole(REGISTRAR_ROLE, msg.sender)) revert Issuer_NotAuthorized(msg.sender);
         _write(tokenId, data.withStatus(Status.Active, false));
         emit StatusChanged(tokenId, msg.sender, Status.Active, reason, data.headBlock());
         _afterRestored(tokenId);

@@ -9,7 +9,8 @@ pragma solidity 0.8.37;
 /// bound to its digest, which is issued once; an assignment's is bound to the token's `headBlock`, which every
 /// record moves on, so that neither works twice and none outlives the state that was signed.
 interface IExportContract {
-    /// @notice What the exporter and the buyer agree to; signed by both, and by the issuer where it does not call itself.
+    /// @notice What the exporter and the buyer agree to; signed by both, and by the issuer where it neither calls itself
+    /// nor is the exporter.
     /// @param digest sha256 of the manifest
     /// @param issuer Issuer key that answers for the token
     /// @param holder First owner
@@ -49,7 +50,9 @@ interface IExportContract {
     event Consented(uint256 indexed tokenId, address indexed exporter, address indexed buyer);
 
     /// @notice Issue a token with the consent of exporter and buyer. Anyone.
-    /// @param issuerSignature The issuer's signature of the same deal; empty when the issuer is the caller
+    /// @param issuerSignature The issuer's signature of the same deal. Not needed, and then not read, where the issuer is
+    /// the caller or the exporter: leave it empty. Whatever stands there changes nothing that is recorded or can be
+    /// reused, so it is not refused either.
     function issueConsented(
         Deal calldata deal,
         bytes calldata exporterSignature,

@@ -70,7 +70,8 @@ interface IIssuers {
     /// ever. The mark can be moved to an earlier time only. By a registrar.
     function distrustIssuer(address account, uint64 since) external;
 
-    /// @notice Stop new records, anchors, claims, assignments and recoveries. By a pauser.
+    /// @notice Stop issues, amendments, anchors, claims, assignments and recoveries. By a pauser. Product content still
+    /// moves, and what protects a token still works: suspend, restore, revoke, the veto.
     function pause() external;
 
     /// @notice Let new records go on. By a pauser.

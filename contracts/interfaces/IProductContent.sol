@@ -22,7 +22,8 @@ interface IProductContent {
     /// @param deadline Unix seconds; not valid later
     function permit(address spender, uint256 tokenId, uint256 deadline, bytes calldata signature) external;
 
-    /// @notice The nonce that the next permit signs; another one after each permit and each record of the token.
+    /// @notice The nonce that the next permit signs; another one after each permit, and after each block with a record of
+    /// the token.
     function nonces(uint256 tokenId) external view returns (uint256);
 
     /// @notice EIP-712 digest of a permit at the present nonce.

@@ -113,7 +113,8 @@ interface IProvenanceToken {
     /// Active issuers of the token's organisation, or the registrar; also while paused.
     function revoke(uint256 tokenId, bytes32 reason) external;
 
-    /// @notice Freeze an active token. Active issuers of the token's organisation, or the registrar; also while paused.
+    /// @notice Freeze an active token. Active issuers of the token's organisation, or the registrar; also while paused. An
+    /// account that is both acts as the issuer that it is.
     function suspend(uint256 tokenId, bytes32 reason) external;
 
     /// @notice Unfreeze a suspended token. Who may suspend; only the registrar where the registrar suspended it.

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {ExportContract} from "../../contracts/ExportContract.sol";
 import {IExportContract} from "../../contracts/interfaces/IExportContract.sol";
+import {IIssuers} from "../../contracts/interfaces/IIssuers.sol";
 import {IProvenanceToken} from "../../contracts/interfaces/IProvenanceToken.sol";
 import {KeysBehavior} from "./Keys.behavior.sol";
 import {Preset} from "./Platform.sol";
@@ -78,6 +79,41 @@ contract ExportContractTest is RecordsBehavior, KeysBehavior {
         vm.prank(stranger);
         vm.expectRevert(abi.encodeWithSelector(IProvenanceToken.Token_AlreadyIssued.selector, ID));
         export.issueConsented(deal, a, b, signature(ISSUER_KEY, digest));
+    }
+
+    function testFuzz_issueConsented__byTheExportersOwnKey__isRelayedWithTwo(bytes calldata unread) public {
+        IExportContract.Deal memory deal = terms();
+        deal.exporter = issuer;
+        bytes32 digest = export.dealDigest(deal);
+        vm.prank(stranger);
+        export.issueConsented(deal, signature(ISSUER_KEY, digest), signature(BUYER_KEY, digest), unread);
+        same(export.recordOf(ID).issuer, issuer, "issuer");
+        same(export.ownerOf(ID), buyer, "owner");
+    }
+
+    function test_issueConsented__inTheNameOfTheExportersOwnKey__reverts() public {
+        IExportContract.Deal memory deal = terms();
+        deal.exporter = issuer;
+        bytes32 digest = export.dealDigest(deal);
+        bytes memory own = signature(BUYER_KEY, digest);
+        vm.prank(buyer);
+        vm.expectRevert(abi.encodeWithSelector(IExportContract.Consent_InvalidSignature.selector, issuer));
+        export.issueConsented(deal, own, own, signature(ISSUER_KEY, digest));
+        (bytes memory a, bytes memory b) = (signature(ISSUER_KEY, digest), own);
+        vm.prank(registrar);
+        token.suspendIssuer(issuer);
+        vm.expectRevert(abi.encodeWithSelector(IIssuers.Issuer_NotAuthorized.selector, issuer));
+        export.issueConsented(deal, a, b, a);
+    }
+
+    function test_issueConsented__byTheIssuerZero__reverts() public {
+        vm.prank(registrar);
+        token.suspendIssuer(issuer);
+        IExportContract.Deal memory deal = terms();
+        (deal.issuer, deal.exporter) = (address(0), address(0));
+        bytes memory b = signature(BUYER_KEY, export.dealDigest(deal));
+        vm.expectRevert(abi.encodeWithSelector(IExportContract.Consent_InvalidSignature.selector, address(0)));
+        export.issueConsented(deal, new bytes(65), b, "");
     }
 
     function testFuzz_issueConsented__withAnyFieldChanged__reverts(uint8 field, uint256 key) public {

@@ -231,6 +231,18 @@ abstract contract RecordsBehavior is Platform {
         token.restore(ID, REASON);
     }
 
+    function test_restore__byARegistrarWhoIsAColleagueToo__liftsTheHold() public {
+        issueTo(buyer);
+        vm.prank(registrar);
+        token.suspend(ID, REASON);
+        bytes32 role = token.REGISTRAR_ROLE();
+        vm.prank(admin);
+        token.grantRole(role, colleague);
+        vm.prank(colleague);
+        token.restore(ID, REASON);
+        same(uint256(token.recordOf(ID).status), uint256(Status.Active), "status");
+    }
+
     function test_suspend__whenStopped__works() public {
         issueTo(buyer);
         vm.prank(pauser);
