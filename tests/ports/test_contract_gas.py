@@ -6,7 +6,7 @@ import pytest
 
 from nftsvc.adapters.artifacts import artifact
 from nftsvc.core.types import AssetKind
-from tests.bench.gas import REFUSED, SNAPSHOT, TARGETS, figures, measure
+from tests.bench.gas.ours import REFUSED, SNAPSHOT, TARGETS, figures, measure
 
 Found = dict[str, dict[str, int]]
 

@@ -1,20 +1,10 @@
-"""What each call of our contracts costs: whole-transaction gas, from receipts on one Anvil.
+"""What each call of our contracts costs. The holder has a token already."""
 
-Everything that goes into a transaction is the same at every run, so the figures are exact. The
-holder has a token already. The peers' figures are not measured here.
-"""
-
-import argparse
 import hashlib
-import json
-import sys
 from pathlib import Path
 from typing import Any, Final
 
-from eth_abi.abi import encode
 from eth_account import Account
-from hexbytes import HexBytes
-from web3 import HTTPProvider, Web3
 
 from chain.local.accounts import (
     ADMIN,
@@ -28,11 +18,13 @@ from chain.local.accounts import (
 )
 from chain.local.node import LocalNode
 from nftsvc.adapters.artifacts import artifact
-from nftsvc.core.types import AssetKind
+from nftsvc.core.merkle import Leaf, MerkleTree
+from nftsvc.core.types import Address, AssetKind, Digest
+from tests.bench.gas.meter import Meter
 
 DAY: Final = 24 * 3600
 FOREVER: Final = 2**40 - 1
-SNAPSHOT: Final = Path(__file__).resolve().parents[1] / "contracts" / "gas-snapshot.json"
+SNAPSHOT: Final = Path(__file__).resolve().parents[2] / "contracts" / "gas-snapshot.json"
 TARGETS: Final = {
     "issue": 58_200,
     "batch100_per_document": 28_600,
@@ -44,7 +36,6 @@ TARGETS: Final = {
     "assign_two_consents": 112_901,
     "new_slots_issue": 1,
 }
-FLOORS: Final = {"issue": 52_931, "batch100_per_document": 26_499, "new_slots_issue": 1}
 REFUSED: Final = {
     "ExportContract": {"approve", "setApprovalForAll", "transferFrom", "safeTransferFrom"},
     "ProductContent": set[str](),
@@ -52,8 +43,8 @@ REFUSED: Final = {
 """These refuse every call there: export contracts move by consent alone."""
 
 
-def digest(number: int) -> bytes:
-    return hashlib.sha256(b"document %d" % number).digest()
+def digest(number: int) -> Digest:
+    return Digest(hashlib.sha256(b"document %d" % number).digest())
 
 
 def token(number: int) -> int:
@@ -64,80 +55,13 @@ def signature(given: bytes, by: LocalAccount) -> bytes:
     return bytes(Account.unsafe_sign_hash(given, by.private_key).signature)
 
 
-class Tree:
-    """A Merkle tree in the form of `@openzeppelin/merkle-tree`."""
-
-    def __init__(self, leaves: list[tuple[str, bytes]]) -> None:
-        hashes = [
-            Web3.keccak(Web3.keccak(encode(["address", "bytes32"], list(leaf)))) for leaf in leaves
-        ]
-        last = 2 * len(leaves) - 2
-        self._nodes = [b""] * (last + 1)
-        self._place = {}
-        for rank, leaf in enumerate(sorted(range(len(leaves)), key=lambda n: hashes[n])):
-            self._nodes[last - rank] = hashes[leaf]
-            self._place[leaf] = last - rank
-        for node in range(len(leaves) - 2, -1, -1):
-            pair = sorted((self._nodes[2 * node + 1], self._nodes[2 * node + 2]))
-            self._nodes[node] = Web3.keccak(b"".join(pair))
-        self.root = self._nodes[0]
-
-    def proof(self, leaf: int) -> list[bytes]:
-        node, found = self._place[leaf], []
-        while node:
-            found.append(self._nodes[node + 1 if node % 2 else node - 1])
-            node = (node - 1) // 2
-        return found
-
-
-class Meter:
-    """One contract of ours, and what each of its functions cost."""
-
-    def __init__(self, node: LocalNode, kind: AssetKind) -> None:
-        self.node, self.kind, self.gas = node, kind, dict[str, int]()
-        self.w3 = Web3(HTTPProvider(node.url))
-        compiled = artifact(kind)
-        given: list[Any] = [ADMIN.address, DAY, DAY]
-        if kind is AssetKind.PRODUCT_CONTENT:
-            given += [ISSUER.address, 250]
-        factory = self.w3.eth.contract(abi=compiled["abi"], bytecode=compiled["bytecode"])
-        sent = factory.constructor(*given).transact({"from": ADMIN.address})
-        receipt = self.w3.eth.wait_for_transaction_receipt(sent, poll_latency=0.01)
-        self.gas["constructor"] = receipt["gasUsed"]
-        self.contract: Any = self.w3.eth.contract(
-            address=receipt["contractAddress"], abi=compiled["abi"]
-        )
-        self.last = HexBytes(sent)
-
-    def view(self, name: str, *given: Any) -> Any:
-        return self.contract.functions[name](*given).call()
-
-    def pay(self, name: str, *given: Any, by: LocalAccount, row: str | None = None) -> int:
-        """Send one call; its gas stays under `row`, or under the function's name."""
-        call = self.contract.functions[name](*given)
-        self.last = HexBytes(call.transact({"from": by.address}))
-        receipt = self.w3.eth.wait_for_transaction_receipt(self.last, poll_latency=0.01)
-        if receipt["status"] != 1:
-            raise RuntimeError(f"{self.kind}.{name} was refused")
-        return self.gas.setdefault(row or name, int(receipt["gasUsed"]))
-
-    def later(self, seconds: int) -> None:
-        self.node.call("evm_increaseTime", seconds)
-        self.node.call("evm_mine")
-
-    def new_slots(self) -> int:
-        """How many storage slots the last transaction filled that were empty."""
-        diff = self.node.call(
-            "debug_traceTransaction",
-            "0x" + self.last.hex(),
-            {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}},
-        )
-        filled = 0
-        for address, after in diff["post"].items():
-            before = diff["pre"].get(address, {}).get("storage", {})
-            for slot, value in after.get("storage", {}).items():
-                filled += int(value, 16) != 0 and int(before.get(slot, "0x0"), 16) == 0
-        return filled
+def deploy(node: LocalNode, kind: AssetKind) -> Meter:
+    """One of the two contracts, fresh."""
+    compiled = artifact(kind)
+    given: list[Any] = [ADMIN.address, DAY, DAY]
+    if kind is AssetKind.PRODUCT_CONTENT:
+        given += [ISSUER.address, 250]
+    return Meter.deploy(node, *given, abi=compiled["abi"], bytecode=compiled["bytecode"])
 
 
 def shared(meter: Meter) -> None:
@@ -152,7 +76,9 @@ def shared(meter: Meter) -> None:
     many = [digest(1000 + n) for n in range(100)]
     meter.pay("issueMany", [BUYER.address] * 100, many, by=ISSUER, row="issueMany of 100")
     leaves = [(BUYER.address, digest(5000 + n)) for n in range(1000)]
-    tree, pair = Tree(leaves), Tree(leaves[:2])
+    tree, pair = (
+        MerkleTree([Leaf(Address(h), d) for h, d in part]) for part in (leaves, leaves[:2])
+    )
     meter.pay("attestTree", tree.root, by=ISSUER)
     meter.pay("attestTree", pair.root, by=ISSUER, row="attestTree, second")
     meter.pay("claimOne", ISSUER.address, tree.root, *leaves[7], tree.proof(7), by=STRANGER)
@@ -237,7 +163,7 @@ def measure() -> dict[str, dict[str, int]]:
             (AssetKind.EXPORT_CONTRACT, export),
             (AssetKind.PRODUCT_CONTENT, product),
         ):
-            meter = Meter(node, kind)
+            meter = deploy(node, kind)
             shared(meter)
             special(meter)
             roles(meter)
@@ -267,27 +193,3 @@ def figures(found: dict[str, dict[str, int]]) -> dict[str, float]:
         "assign_two_consents": gas["assign"],
         "new_slots_issue": gas["new_slots_issue"],
     }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench gas", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--write", action="store_true", help=f"rewrite {SNAPSHOT.name}")
-    chosen = parser.parse_args()
-    found = measure()
-    ours = figures(found)
-    if chosen.write:
-        SNAPSHOT.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    if chosen.json:
-        sys.stdout.write(json.dumps({"ours": ours, "peers": {}}) + "\n")
-        return
-    lines = [f"{'ours':<40}{'gas':>12}{'at most':>12}{'x floor':>9}"]
-    for name, value in ours.items():
-        limit = f"{TARGETS[name]:,}" if name in TARGETS else ""
-        floor = f"{value / FLOORS[name]:9.3f}" if name in FLOORS else ""
-        lines.append(f"{name:<40}{value:12,.1f}{limit:>12}{floor}")
-    sys.stdout.write("\n".join(lines) + "\n")
-
-
-if __name__ == "__main__":
-    main()
