@@ -51,6 +51,7 @@ from nftsvc.core.types import (
 )
 from nftsvc.flows.accept import AcceptFlow, Limits, Part
 from nftsvc.flows.dispatch import Dispatcher
+from nftsvc.flows.draft import Drafted, Drafter
 from nftsvc.flows.follow import Follower
 from nftsvc.flows.issuances import Issuances
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
@@ -125,11 +126,13 @@ class Application:
         self._accepting = AcceptFlow(
             ledger=ledger,
             spool=adapters.spool,
-            sealer=adapters.sealer,
+            drafter=Drafter.of(
+                deployment,
+                sealer=adapters.sealer,
+                custody=custody,
+                recovery=(recipient, *settings.recovery_recipients),
+            ),
             clock=clock,
-            deployment=deployment,
-            custody=custody,
-            recovery=(recipient, *settings.recovery_recipients),
             limits=Limits(
                 file_bytes=settings.max_file_bytes,
                 body_bytes=settings.max_body_bytes,
@@ -218,9 +221,11 @@ class Application:
         self, kind: AssetKind, *, key: str, parts: AsyncIterator[Part]
     ) -> IssuanceView:
         """Accept a request; see `AcceptFlow.accept` for what is raised."""
-        issuance = await self._accepting.accept(kind, key=key, parts=parts)
+        accepted = await self._accepting.accept(kind, key=key, parts=parts)
+        if not isinstance(accepted, Drafted):
+            return await self._issuances.view(accepted)
         self._dispatcher.wake()
-        return await self._issuances.view(issuance)
+        return self._issuances.fresh(accepted)
 
     async def issuance(self, id: IssuanceId) -> IssuanceView:
         """One issuance. Raises `NotFound`."""

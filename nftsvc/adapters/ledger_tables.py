@@ -95,6 +95,14 @@ envelopes: Final = sa.Table(
     sa.Column("sealed", sa.LargeBinary, nullable=False),
 )
 
+held_files: Final = sa.Table(
+    "held_files",
+    metadata,
+    sa.Column("issuance", sa.ForeignKey("issuances.id"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
 batches: Final = sa.Table(
     "batches",
     metadata,

@@ -5,7 +5,7 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self, TypeVar
@@ -45,8 +45,14 @@ class FolderSpool(Spool):
         finally:
             file.close()
 
-    async def discard(self, issuance: IssuanceId) -> None:
-        await asyncio.to_thread(shutil.rmtree, self._root / issuance, ignore_errors=True)
+    async def discard(self, issuances: Collection[IssuanceId]) -> None:
+        await asyncio.to_thread(self._discard, issuances)
+
+    def _discard(self, issuances: Collection[IssuanceId]) -> None:
+        for issuance in issuances:
+            folder = self._root / issuance
+            if folder.exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
     async def left_behind(self) -> frozenset[IssuanceId]:
         return await asyncio.to_thread(self._left_behind)
@@ -93,7 +99,6 @@ class _FolderStaging:
         self._files: dict[int, _SpoolFile] = {}
 
     async def __aenter__(self) -> Self:
-        _on_disk(lambda: self._incoming.mkdir(mode=0o700))
         return self
 
     async def __aexit__(
@@ -102,11 +107,14 @@ class _FolderStaging:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for file in self._files.values():
-            file.close()
-        await asyncio.to_thread(shutil.rmtree, self._incoming, ignore_errors=True)
+        if self._files:
+            for file in self._files.values():
+                file.close()
+            await asyncio.to_thread(shutil.rmtree, self._incoming, ignore_errors=True)
 
     def create(self, position: int) -> ByteSink:
+        if not self._incoming.exists():
+            _on_disk(lambda: self._incoming.mkdir(mode=0o700))
         file = _SpoolFile(self._incoming / str(position))
         self._files[position] = file
         return file
@@ -116,7 +124,8 @@ class _FolderStaging:
         return (self._incoming / str(position)).open("rb")
 
     async def commit(self) -> None:
-        await asyncio.to_thread(self._commit)
+        if self._files:
+            await asyncio.to_thread(self._commit)
 
     def _commit(self) -> None:
         for file in self._files.values():

@@ -1,4 +1,7 @@
-"""The ledger in SQL: issuances, batches and transactions. What the chain said: `sql_records`."""
+"""The ledger in SQL: issuances, batches and transactions.
+
+How requests come in: `sql_accepting`. What the chain said: `sql_records`.
+"""
 
 import secrets
 from collections.abc import Awaitable, Callable, Collection
@@ -11,10 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nftsvc.adapters import ledger_rows as rows
 from nftsvc.adapters import ledger_tables as t
 from nftsvc.adapters.database import Database
+from nftsvc.adapters.sql_accepting import SqlAccepting
 from nftsvc.adapters.sql_records import SqlRecords
-from nftsvc.core.assets import Failure, Issuance, IssuanceRequest, KeptDocument
+from nftsvc.core.assets import Failure, Issuance, KeptDocument
 from nftsvc.core.cid import Cid
-from nftsvc.core.errors import IdempotencyKeyReused, LedgerUnavailable
 from nftsvc.core.issuance import IssuanceStatus, may_become
 from nftsvc.core.transaction import Attempt, Receipt, WrittenTransaction
 from nftsvc.core.types import (
@@ -26,10 +29,10 @@ from nftsvc.core.types import (
     IssuanceId,
     Nonce,
 )
-from nftsvc.ports import KnownRequest, Ledger
+from nftsvc.ports import Ledger
 
 
-class SqlLedger(SqlRecords, Ledger):
+class SqlLedger(SqlAccepting, SqlRecords, Ledger):
     """The ledger in one SQL database."""
 
     def __init__(self, database: Database) -> None:
@@ -40,28 +43,6 @@ class SqlLedger(SqlRecords, Ledger):
 
     async def stop(self) -> None:
         await self._database.stop()
-
-    async def accept(self, request: IssuanceRequest) -> IssuanceId:
-        async with self._database.writing() as connection:
-            key = {
-                "key": request.idempotency_key,
-                "fingerprint": request.fingerprint,
-                "issuance": request.issuance,
-                "at": request.accepted_at,
-            }
-            await connection.execute(self._database.insert_new(t.idempotency_keys).values(key))
-            known = await _request_of(connection, request.idempotency_key)
-            if known is None:
-                raise LedgerUnavailable("an idempotency key vanished while it was written")
-            if known.fingerprint != request.fingerprint:
-                raise IdempotencyKeyReused("the Idempotency-Key was used for another request")
-            if known.issuance == request.issuance:
-                await _insert(connection, request)
-            return known.issuance
-
-    async def request_of(self, idempotency_key: str) -> KnownRequest | None:
-        async with self._database.reading() as connection:
-            return await _request_of(connection, idempotency_key)
 
     async def issuance(self, issuance: IssuanceId) -> Issuance | None:
         async with self._database.reading() as connection:
@@ -275,52 +256,6 @@ def _unassigned(kind: AssetKind) -> sa.ColumnElement[bool]:
 
 def _event(issuance: str, status: IssuanceStatus, at: datetime, cause: str) -> dict[str, Any]:
     return {"issuance": issuance, "status": status.value, "at": at, "cause": cause}
-
-
-async def _request_of(connection: AsyncConnection, key: str) -> KnownRequest | None:
-    query = sa.select(t.idempotency_keys).where(t.idempotency_keys.c.key == key)
-    row = (await connection.execute(query)).one_or_none()
-    return KnownRequest(row.fingerprint, IssuanceId(row.issuance)) if row is not None else None
-
-
-async def _insert(connection: AsyncConnection, request: IssuanceRequest) -> None:
-    await connection.execute(
-        sa.insert(t.issuances).values(
-            id=request.issuance,
-            kind=request.kind.value,
-            chain_id=request.asset.chain_id,
-            contract=request.asset.contract,
-            token_id=rows.hex_of(request.asset.token_id),
-            holder=request.holder,
-            manifest=request.manifest,
-            private=request.private,
-            status=IssuanceStatus.ACCEPTED.value,
-            accepted_at=request.accepted_at,
-        )
-    )
-    documents = [
-        {
-            "issuance": request.issuance,
-            "position": position,
-            "cid": str(document.cid),
-            "size": document.size,
-            "media_type": document.media_type,
-            "name": document.name,
-            "sha256": document.sha256.hex() if document.sha256 is not None else None,
-        }
-        for position, document in enumerate(request.documents)
-    ]
-    envelopes = [
-        {"issuance": request.issuance, "recipient": e.recipient, "sealed": e.sealed}
-        for e in request.envelopes
-    ]
-    await connection.execute(sa.insert(t.documents), documents)
-    if envelopes:
-        await connection.execute(sa.insert(t.envelopes), envelopes)
-    event = _event(
-        request.issuance, IssuanceStatus.ACCEPTED, request.accepted_at, "request accepted"
-    )
-    await connection.execute(sa.insert(t.issuance_events).values(event))
 
 
 async def _advance(

@@ -37,11 +37,20 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldFile:
+    """A file that is small enough to be written down with its request; as it will be kept."""
+
+    position: int
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class IssuanceRequest:
     """All of an accepted request, fixed for ever: no retry can make another token of it.
 
     `private` holds the file names, salts and disclosures, sealed to the asset's key;
-    `fingerprint` tells whether a repeated request is the same one.
+    `fingerprint` tells whether a repeated request is the same one. Files that are not `held` lie in
+    the spool.
     """
 
     issuance: IssuanceId
@@ -55,6 +64,7 @@ class IssuanceRequest:
     documents: tuple[KeptDocument, ...]
     private: bytes = field(repr=False)
     envelopes: tuple[Envelope, ...]
+    held: tuple[HeldFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

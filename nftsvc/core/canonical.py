@@ -17,7 +17,14 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | bool | None"
 
 MAX_DEPTH: Final = 32
 MAX_INTEGER: Final = 2**53 - 1
-_NESTING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+_NESTING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{\]}]', re.DOTALL)
+_BEYOND_BMP: Final = re.compile(rb"[\xf0-\xf4]")
+_LARGE_INTEGER: Final = re.compile(rb"(?:\A|[\[:,])-?[0-9]{16}")
+"""Where Python's encoder, five times as fast, may differ: keys that UTF-16 sorts otherwise, and
+integers that no double holds."""
+_PLAIN: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
+)
 
 
 class _Fraction:
@@ -54,7 +61,13 @@ def parse(data: bytes, *, root: str = "") -> Json:
 
 def dump(value: Json) -> bytes:
     """The one byte string that RFC 8785 (JCS) gives for `value`."""
-    return rfc8785.dumps(value)
+    try:
+        plain = _PLAIN.encode(value).encode()
+    except (TypeError, ValueError):
+        return rfc8785.dumps(value)
+    if _BEYOND_BMP.search(plain) or _LARGE_INTEGER.search(plain):
+        return rfc8785.dumps(value)
+    return plain
 
 
 def is_canonical(data: bytes) -> bool:
@@ -127,5 +140,11 @@ def _children(value: dict[str, Any] | list[Any]) -> Iterator[tuple[str | int, An
 
 
 def _refuse_surrogates(text: str, *, path: str) -> None:
-    if any(0xD800 <= ord(c) <= 0xDFFF for c in text):
-        raise InvalidField(path, reason="lone-surrogate", detail="holds half a character")
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidField(
+            path, reason="lone-surrogate", detail="holds half a character"
+        ) from error

@@ -32,13 +32,23 @@ Codes are permanent: a code is never renamed, reused or given to another cause.
 "Invalid" is a result and "could not ask" is an error; no class means both.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class NftsvcError(Exception):
     """Root of the tree. `code` is permanent; attributes carry the facts, `str()` the sentence."""
 
     code: ClassVar[str] = "internal"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors cross processes: Python's own way would call `__init__` with the sentence."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[NftsvcError], args: tuple[Any, ...], facts: dict[str, Any]) -> NftsvcError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
 
 
 class Refused(NftsvcError):

@@ -15,6 +15,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+ACCEPTED_CAUSE: Final = "request accepted"
+
 
 class IssuanceStatus(StrEnum):
     """How far an issuance is."""

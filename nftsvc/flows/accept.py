@@ -1,38 +1,40 @@
 """A request comes in: everything about its asset is fixed and durable before it is answered.
 
 1  the idempotency key is looked up: a request that was answered is only compared
-2  each part is taken in as it comes; files go to the spool, encrypted where confidential
+2  each part is taken in as it comes; files are encrypted where confidential, small ones are held
+   in memory, the others go to the spool
 3  the manifest is drafted: its digest is the token id, for ever
-4  the spool's files become durable, then one ledger transaction accepts the issuance
+4  the spool's files become durable, then one ledger transaction accepts the issuance with the
+   files that were held, together with all other requests that are as far
 """
 
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nftsvc.core import canonical
-from nftsvc.core.assets import Envelope, IssuanceRequest, KeptDocument
-from nftsvc.core.deployment import Deployment
-from nftsvc.core.drafting import TakenDocument, draft_deal, draft_product
+from nftsvc.core.assets import IssuanceRequest
+from nftsvc.core.drafting import TakenDocument
 from nftsvc.core.errors import (
     IdempotencyKeyBusy,
     IdempotencyKeyReused,
     InvalidField,
     TooSlow,
 )
-from nftsvc.core.manifest import MAX_DOCUMENTS, Manifest, genesis_token_id
-from nftsvc.core.trade.deal import Deal
-from nftsvc.core.trade.product import Product
-from nftsvc.core.types import AccountId, Address, AssetId, AssetKind, Digest, IssuanceId
+from nftsvc.core.manifest import MAX_DOCUMENTS
+from nftsvc.core.types import AssetKind, Digest, IssuanceId
+from nftsvc.flows.draft import Drafted, Drafter
+from nftsvc.flows.gathering import Gathering
 from nftsvc.flows.intake import Fingerprint, Intake, Meter, Part, hash_only, read_small
-from nftsvc.ports import Clock, KnownRequest, Ledger, Sealer, SealingKey, Spool, Staging
+from nftsvc.ports import Clock, KnownRequest, Ledger, Spool, Staging
 
-__all__ = ["AcceptFlow", "Limits", "Part"]
+__all__ = ["AcceptFlow", "Accepted", "Limits", "Part"]
 
 REQUEST_BYTES: Final = 1024 * 1024
+TOGETHER: Final = 256
+"""Most requests that one ledger transaction looks up or accepts."""
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 _FIELDS: Final = {
     AssetKind.EXPORT_CONTRACT: ("deal", "document"),
@@ -50,52 +52,32 @@ class Limits:
     body_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """The JSON part, read: what it asks for, whatever its kind."""
-
-    holder: Address | None
-    recipients: tuple[str, ...]
-    draft: Callable[[tuple[TakenDocument, ...], AccountId], tuple[Manifest, bytes]]
+Accepted = Drafted | IssuanceId
+"""A new issuance, or the one that an earlier request with this key began."""
 
 
 class AcceptFlow:
-    """Accepts requests. `custody` holds the tokens of parties that name no account."""
+    """Accepts requests one by one; what is durable is made so for many at once."""
 
     def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        spool: Spool,
-        sealer: Sealer,
-        clock: Clock,
-        deployment: Deployment,
-        custody: Address,
-        recovery: tuple[str, ...],
-        limits: Limits,
+        self, *, ledger: Ledger, spool: Spool, drafter: Drafter, clock: Clock, limits: Limits
     ) -> None:
         self._ledger = ledger
         self._spool = spool
-        self._sealer = sealer
+        self._drafter = drafter
         self._clock = clock
-        self._deployment = deployment
-        self._custody = custody
-        self._recovery = recovery
         self._limits = limits
         self._busy: set[str] = set()
+        self._known = Gathering(self._look_up, most=TOGETHER)
+        self._write_down = Gathering[IssuanceRequest, IssuanceId](ledger.accept_all, most=TOGETHER)
 
-    async def accept(self, kind: AssetKind, *, key: str, parts: AsyncIterator[Part]) -> IssuanceId:
+    async def accept(self, kind: AssetKind, *, key: str, parts: AsyncIterator[Part]) -> Accepted:
         """Take in a request. The same key with the same request gives the same issuance.
 
         Raises `Refused` and its kinds for what is wrong with the request, `DiskFull` and
         `LedgerUnavailable` where it could not be kept. What was raised for was not stored.
         """
-        if not _KEY.fullmatch(key):
-            raise InvalidField(
-                "Idempotency-Key",
-                reason="not-a-key",
-                detail="expected 1 to 200 visible ASCII characters",
-            )
+        check_key(key, path="Idempotency-Key")
         if key in self._busy:
             raise IdempotencyKeyBusy
         self._busy.add(key)
@@ -107,18 +89,21 @@ class AcceptFlow:
         finally:
             self._busy.discard(key)
 
-    async def _accept(self, kind: AssetKind, key: str, parts: AsyncIterator[Part]) -> IssuanceId:
-        known = await self._ledger.request_of(key)  # 1
+    async def _look_up(self, keys: Sequence[str]) -> list[KnownRequest | None]:
+        known = await self._ledger.requests_of(keys)
+        return [known.get(key) for key in keys]
+
+    async def _accept(self, kind: AssetKind, key: str, parts: AsyncIterator[Part]) -> Accepted:
+        known = await self._known(key)  # 1
         reception = _Reception(kind, self._limits)
         if known is not None:
             return await self._compare(reception, parts, known)
-        issuance = IssuanceId(f"iss-{secrets.token_hex(12)}")
-        confidential = kind is AssetKind.EXPORT_CONTRACT
-        asset_key = self._sealer.new_key() if confidential else None
+        issuance = new_issuance()
+        asset_key = self._drafter.new_key(kind)
         async with self._spool.stage(issuance) as staging:
             intake = Intake(
                 staging=staging,
-                sealer=self._sealer,
+                sealer=self._drafter.sealer,
                 recipient=asset_key.recipient if asset_key else None,
                 limit=self._limits.file_bytes,
                 meter=reception.meter,
@@ -131,17 +116,18 @@ class AcceptFlow:
                 return document.sha256
 
             content = await reception.receive(parts, take)  # 2
-            subject = self._read(kind, content)
-            return await self._fix(
-                subject,
-                issuance=issuance,
+            drafted = self._drafter.draft(  # 3
+                self._drafter.subject(kind, content),
                 kind=kind,
+                issuance=issuance,
                 key=key,
-                fingerprint=reception.fingerprint,
+                fingerprint=reception.fingerprint.digest(),
                 taken=tuple(taken),
+                held=tuple(intake.held),
                 asset_key=asset_key,
-                staging=staging,
+                at=self._clock.now(),
             )
+            return await self._keep(drafted, staging)
 
     async def _compare(
         self, reception: "_Reception", parts: AsyncIterator[Part], known: KnownRequest
@@ -154,72 +140,30 @@ class AcceptFlow:
             raise IdempotencyKeyReused("the Idempotency-Key was used for another request")
         return known.issuance
 
-    def _read(self, kind: AssetKind, content: bytes) -> _Subject:
-        value = canonical.parse(content)
-        chain_id, now = self._deployment.chain_id, self._clock.now()
-        if kind is AssetKind.EXPORT_CONTRACT:
-            deal = Deal.read(value, chain_id=chain_id)
-
-            def draft(
-                taken: tuple[TakenDocument, ...], issuer: AccountId
-            ) -> tuple[Manifest, bytes]:
-                manifest, private = draft_deal(deal, taken, issuer=issuer, at=now)
-                return manifest, private.encode()
-
-            return _Subject(deal.holder, deal.recipients, draft)
-        product = Product.read(value, chain_id=chain_id)
-        return _Subject(
-            product.holder,
-            (),
-            lambda taken, issuer: (draft_product(product, taken, issuer=issuer, at=now), b""),
-        )
-
-    async def _fix(
-        self,
-        subject: _Subject,
-        *,
-        issuance: IssuanceId,
-        kind: AssetKind,
-        key: str,
-        fingerprint: Fingerprint,
-        taken: tuple[TakenDocument, ...],
-        asset_key: SealingKey | None,
-        staging: Staging,
-    ) -> IssuanceId:
-        issuer = AccountId(self._deployment.chain_id, self._deployment.issuer)
-        manifest, private = subject.draft(taken, issuer)  # 3
-        encoded = manifest.encode()
-        contract = self._deployment.contracts[kind].address
-        request = IssuanceRequest(
-            issuance=issuance,
-            idempotency_key=key,
-            fingerprint=fingerprint.digest(),
-            asset=AssetId(self._deployment.chain_id, contract, genesis_token_id(encoded)),
-            kind=kind,
-            holder=subject.holder or self._custody,
-            manifest=encoded,
-            accepted_at=self._clock.now(),
-            documents=tuple(_kept(document, public=asset_key is None) for document in taken),
-            private=self._sealer.seal(private, recipient=asset_key.recipient) if asset_key else b"",
-            envelopes=self._envelopes(asset_key, subject.recipients) if asset_key else (),
-        )
-        await staging.commit()  # 4
-        accepted = issuance
+    async def _keep(self, drafted: Drafted, staging: Staging) -> Accepted:  # 4
+        request = drafted.request
+        await staging.commit()
         try:
-            accepted = await self._ledger.accept(request)
+            accepted = await self._write_down(request)
         except IdempotencyKeyReused:
-            await self._spool.discard(issuance)
+            await self._spool.discard([request.issuance])
             raise
-        if accepted != issuance:
-            await self._spool.discard(issuance)
-        return accepted
+        if accepted != request.issuance:
+            await self._spool.discard([request.issuance])
+            return accepted
+        return drafted
 
-    def _envelopes(self, key: SealingKey, recipients: tuple[str, ...]) -> tuple[Envelope, ...]:
-        identity = key.identity.encode()
-        everyone = dict.fromkeys((*self._recovery, *recipients))
-        return tuple(
-            Envelope(recipient, self._sealer.seal(identity, recipient=recipient))
-            for recipient in everyone
+
+def new_issuance() -> IssuanceId:
+    """An id that nobody else has."""
+    return IssuanceId(f"iss-{secrets.token_hex(12)}")
+
+
+def check_key(key: str, *, path: str) -> None:
+    """Raises `InvalidField` where it is no idempotency key."""
+    if not _KEY.fullmatch(key):
+        raise InvalidField(
+            path, reason="not-a-key", detail="expected 1 to 200 visible ASCII characters"
         )
 
 
@@ -261,13 +205,3 @@ class _Reception:
             for item in (name.encode(), media_type.encode(), digest):
                 self.fingerprint.add(item)
         return content
-
-
-def _kept(document: TakenDocument, *, public: bool) -> KeptDocument:
-    return KeptDocument(
-        cid=document.cid,
-        size=document.stored_size,
-        media_type=document.media_type,
-        name=document.name if public else None,
-        sha256=document.sha256 if public else None,
-    )

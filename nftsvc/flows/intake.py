@@ -1,23 +1,28 @@
-"""One file on its way in: hashed, checked, encrypted where it must be, and spooled, in one pass."""
+"""One file on its way in: hashed, checked, encrypted where it must be, in one pass.
+
+A small one is held in memory, to be written down with its request; others go to the spool.
+"""
 
 import asyncio
 import hashlib
 import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from nftsvc.core.assets import HeldFile
 from nftsvc.core.cid import Cid
 from nftsvc.core.drafting import DEAL_MEDIA, PRODUCT_MEDIA, TakenDocument
 from nftsvc.core.errors import InvalidField, InvalidMedia, TooLarge
 from nftsvc.core.fields import check_file_name
 from nftsvc.core.media import check_media
 from nftsvc.core.types import Digest
-from nftsvc.core.unixfs import UnixfsBuilder
+from nftsvc.core.unixfs import UnixfsBuilder, cid_of_bytes
 from nftsvc.ports import ByteSink, Sealer, Staging
 
 HEAD_BYTES: Final = 64
 TAIL_BYTES: Final = 4096
+SMALL_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,45 @@ async def hash_only(part: Part, *, limit: int, meter: Meter) -> Digest:
     return Digest(digest.digest())
 
 
+def media_type_of(text: str, *, path: str, public: bool) -> str:
+    """The media type without its parameters. Raises `InvalidMedia` where it is not taken."""
+    media_type = text.partition(";")[0].strip().lower()
+    allowed = PRODUCT_MEDIA if public else DEAL_MEDIA
+    if media_type not in allowed:
+        known = ", ".join(sorted(allowed))
+        raise InvalidMedia(f"expected one of {known}", declared=media_type, path=path)
+    return media_type
+
+
+def take_small(
+    data: bytes,
+    *,
+    name: str,
+    media_type: str,
+    path: str,
+    sealer: Sealer,
+    recipient: str | None,
+) -> tuple[TakenDocument, bytes]:
+    """A file that is in memory as a whole, and its bytes as kept. Raises `InvalidMedia`."""
+    check_media(io.BytesIO(data), declared=media_type, path=path)
+    stored = data if recipient is None else sealer.seal(data, recipient=recipient)
+    taken = TakenDocument(
+        name=name,
+        media_type=media_type,
+        size=len(data),
+        sha256=Digest(hashlib.sha256(data).digest()),
+        cid=cid_of_bytes(stored),
+        stored_size=len(stored),
+    )
+    return taken, stored
+
+
+async def _resumed(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
+    async for chunk in rest:
+        yield chunk
+
+
 class Intake:
     """Takes in one file of a request. `recipient` is the asset's key, None for a public file."""
 
@@ -94,17 +138,29 @@ class Intake:
         self._recipient = recipient
         self._limit = limit
         self._meter = meter
+        self.held: list[HeldFile] = []
 
     async def take(self, part: Part, *, position: int) -> TakenDocument:
         """Raises `InvalidField`, `InvalidMedia`, `TooLarge` or `DiskFull`, each with its path."""
         path = f"{part.field}[{position}]"
-        media_type = part.media_type.partition(";")[0].strip().lower()
         name = part.file_name or ""
         check_file_name(name, path=f"{path}.filename")
-        allowed = PRODUCT_MEDIA if self._recipient is None else DEAL_MEDIA
-        if media_type not in allowed:
-            known = ", ".join(sorted(allowed))
-            raise InvalidMedia(f"expected one of {known}", declared=media_type, path=path)
+        media_type = media_type_of(part.media_type, path=path, public=self._recipient is None)
+        head, ended = await self._head(part, path)
+        if ended:
+            if not head:
+                raise InvalidField(path, reason="empty", detail="the file is empty")
+            taken, stored = take_small(
+                head,
+                name=name,
+                media_type=media_type,
+                path=path,
+                sealer=self._sealer,
+                recipient=self._recipient,
+            )
+            self.held.append(HeldFile(position, stored))
+            return taken
+        part = replace(part, chunks=_resumed(head, part.chunks))
         kept = _Kept(self._staging.create(position))
         clear = _Clear()
         if self._recipient is None:
@@ -112,8 +168,6 @@ class Intake:
         else:
             await self._take_sealed(part, clear, kept, path, self._recipient)
         kept.finish()
-        if not clear.size:
-            raise InvalidField(path, reason="empty", detail="the file is empty")
         if self._recipient is None:
             with self._staging.look_into(position) as file:
                 await asyncio.to_thread(check_media, file, declared=media_type, path=path)
@@ -128,6 +182,18 @@ class Intake:
             cid=kept.cid,
             stored_size=kept.size,
         )
+
+    async def _head(self, part: Part, path: str) -> tuple[bytes, bool]:
+        """The beginning of a file, and whether that is all of it."""
+        head = bytearray()
+        async for chunk in part.chunks:
+            self._meter.take(len(chunk))
+            head += chunk
+            if len(head) > self._limit:
+                raise TooLarge(path, limit=self._limit)
+            if len(head) > SMALL_BYTES:
+                return bytes(head), False
+        return bytes(head), True
 
     async def _take_public(self, part: Part, clear: "_Clear", kept: "_Kept", path: str) -> None:
         async for chunk in part.chunks:
@@ -148,7 +214,8 @@ class Intake:
             raise
 
     def _count(self, clear: "_Clear", chunk: bytes, path: str) -> None:
-        self._meter.take(len(chunk))
+        if clear.size:  # the head was counted when it was read
+            self._meter.take(len(chunk))
         clear.add(chunk)
         if clear.size > self._limit:
             raise TooLarge(path, limit=self._limit)

@@ -2,10 +2,12 @@
 
 from nftsvc.core.assets import Issuance
 from nftsvc.core.cid import Cid
-from nftsvc.core.drafting import PrivatePart
+from nftsvc.core.drafting import PrivateDocument, PrivatePart
 from nftsvc.core.errors import NotFound, SealUnreadable
+from nftsvc.core.issuance import ACCEPTED_CAUSE, IssuanceStatus, StatusChange
 from nftsvc.core.link import VerificationLink
 from nftsvc.core.types import Digest, IssuanceId, digest_of
+from nftsvc.flows.draft import Drafted
 from nftsvc.flows.views import DocumentView, IssuanceView
 from nftsvc.ports import Ledger, Sealer
 
@@ -28,7 +30,28 @@ class Issuances:
         if found is None:
             raise NotFound("there is no such issuance")
         private = self._open(found)
-        hidden = private.documents if private is not None else ()
+        return self._shown(found, private.documents if private is not None else ())
+
+    def fresh(self, drafted: Drafted) -> IssuanceView:
+        """One that was accepted just now: nothing needs to be read or opened."""
+        request = drafted.request
+        change = StatusChange(IssuanceStatus.ACCEPTED, request.accepted_at, ACCEPTED_CAUSE)
+        accepted = Issuance(
+            issuance=request.issuance,
+            asset=request.asset,
+            kind=request.kind,
+            holder=request.holder,
+            status=IssuanceStatus.ACCEPTED,
+            accepted_at=request.accepted_at,
+            manifest=request.manifest,
+            documents=request.documents,
+            private=request.private,
+            envelopes=request.envelopes,
+            changes=(change,),
+        )
+        return self._shown(accepted, drafted.hidden)
+
+    def _shown(self, found: Issuance, hidden: tuple[PrivateDocument, ...]) -> IssuanceView:
         link = VerificationLink(found.asset, tuple(document.salt for document in hidden))
         names = [d.name or "" for d in found.documents] if not hidden else [d.name for d in hidden]
         return IssuanceView(

@@ -1,14 +1,14 @@
 """Content goes from the spool into the store, and is read back, before anything is minted."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from nftsvc.core.assets import Issuance
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentCorrupt
 from nftsvc.core.issuance import IssuanceStatus
-from nftsvc.core.types import BatchId, Digest, digest_of
+from nftsvc.core.types import BatchId, Digest, IssuanceId, digest_of
 from nftsvc.ports import Clock, ContentStore, Ledger, Spool
 
 AT_ONCE: Final = 4
@@ -33,11 +33,12 @@ class Storing:
         """
         members = await self._ledger.members(batch)
         accepted = [m for m in members if m.status is IssuanceStatus.ACCEPTED]
+        held = await self._ledger.held([member.issuance for member in accepted])
         room = asyncio.Semaphore(AT_ONCE)
 
         async def one(member: Issuance) -> None:
             async with room:
-                await self._store(member)
+                await self._store(member, held)
 
         await asyncio.gather(*(one(member) for member in accepted))
         await self._ledger.advance(
@@ -50,20 +51,23 @@ class Storing:
 
     async def forget(self, batch: BatchId) -> None:
         """Remove from the spool what has come to its end."""
-        for issuance, status in (await self._ledger.statuses(batch)).items():
-            if status.is_terminal:
-                await self._spool.discard(issuance)
+        statuses = await self._ledger.statuses(batch)
+        ended = [issuance for issuance, status in statuses.items() if status.is_terminal]
+        await self._ledger.drop_held(ended)
+        await self._spool.discard(ended)
 
     async def sweep(self) -> None:
         """Remove from the spool what no issuance is waiting for any more."""
         for issuance in await self._spool.left_behind():
             known = await self._ledger.issuance(issuance)
             if known is None or known.status.is_terminal:
-                await self._spool.discard(issuance)
+                await self._spool.discard([issuance])
 
-    async def _store(self, member: Issuance) -> None:
+    async def _store(self, member: Issuance, held: Mapping[tuple[IssuanceId, int], bytes]) -> None:
         for position, document in enumerate(member.documents):
-            await self._keep(self._spool.read(member.issuance, position), document.cid)
+            small = held.get((member.issuance, position))
+            source = self._spool.read(member.issuance, position) if small is None else _once(small)
+            await self._keep(source, document.cid)
         manifest = Cid.raw(Digest(digest_of(member.asset.token_id)))
         await self._keep(_once(member.manifest), manifest)
 

@@ -4,16 +4,18 @@ Where the other end can lie, the public method checks and the adapter fills the 
 Every port raises errors of `core.errors` only.
 """
 
+from nftsvc.ports.accepting import Accepting, KnownRequest
 from nftsvc.ports.chain import Chain
 from nftsvc.ports.clock import Clock
 from nftsvc.ports.contents import BlockReader, ContentStore, Upload
 from nftsvc.ports.engine import Engine, Journey, Steps
-from nftsvc.ports.ledger import KnownRequest, Ledger
+from nftsvc.ports.ledger import Ledger
 from nftsvc.ports.sealer import ByteSink, Sealer, SealingKey, SealingStream
 from nftsvc.ports.signer import Signer
 from nftsvc.ports.spool import Spool, Staging
 
 __all__ = [
+    "Accepting",
     "BlockReader",
     "ByteSink",
     "Chain",

@@ -1,11 +1,10 @@
 """The service's own durable memory."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from nftsvc.core.assets import Failure, Issuance, IssuanceRequest, KeptDocument
+from nftsvc.core.assets import Failure, Issuance, KeptDocument
 from nftsvc.core.cid import Cid
 from nftsvc.core.history import Block, RecordEvent
 from nftsvc.core.issuance import IssuanceStatus
@@ -21,17 +20,10 @@ from nftsvc.core.types import (
     Nonce,
     TokenId,
 )
+from nftsvc.ports.accepting import Accepting
 
 
-@dataclass(frozen=True, slots=True)
-class KnownRequest:
-    """What an idempotency key was used for."""
-
-    fingerprint: bytes
-    issuance: IssuanceId
-
-
-class Ledger(ABC):
+class Ledger(Accepting):
     """The service's own durable memory. Raises `LedgerUnavailable`.
 
     Each method is one transaction: it happens wholly or not at all.
@@ -46,17 +38,6 @@ class Ledger(ABC):
         """Give back the connections."""
 
     # issuances
-
-    @abstractmethod
-    async def accept(self, request: IssuanceRequest) -> IssuanceId:
-        """Write the request down. Where its key is known, the issuance of the first request.
-
-        Raises `IdempotencyKeyReused` where the first request was another one.
-        """
-
-    @abstractmethod
-    async def request_of(self, idempotency_key: str) -> KnownRequest | None:
-        """What the key was used for."""
 
     @abstractmethod
     async def issuance(self, issuance: IssuanceId) -> Issuance | None:

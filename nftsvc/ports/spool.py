@@ -1,7 +1,7 @@
 """Where the files of requests wait for the content store."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
@@ -41,8 +41,8 @@ class Spool(ABC):
         """The bytes of one file. Raises `ContentMissing` where it is not there."""
 
     @abstractmethod
-    async def discard(self, issuance: IssuanceId) -> None:
-        """Forget the files of an issuance; nothing happens where there are none."""
+    async def discard(self, issuances: Collection[IssuanceId]) -> None:
+        """Forget the files of issuances; nothing happens where there are none."""
 
     @abstractmethod
     async def left_behind(self) -> frozenset[IssuanceId]:

@@ -13,7 +13,7 @@ import pytest
 from chain.local.node import LocalNode
 from nftsvc.adapters.evm_chain import EvmChain
 from nftsvc.core.link import VerificationLink
-from nftsvc.core.types import AssetId, AssetKind, BlockNumber
+from nftsvc.core.types import AssetId, AssetKind, BlockNumber, Digest
 from nftsvc.core.verify import Verdict
 from nftsvc.settings import VerifierSettings
 from nftsvc.verifying import bootstrap_verifier
@@ -23,7 +23,7 @@ from tests.platform import Platform, deal, digest, pdf, platform
 
 BEFORE: Final = (
     "staging.commit",
-    "ledger.accept",
+    "ledger.accept_all",
     "ledger.assign",
     "engine.carry",
     "contents.put",
@@ -41,7 +41,7 @@ BEFORE: Final = (
 )
 AFTER: Final = (
     "staging.commit",
-    "ledger.accept",
+    "ledger.accept_all",
     "ledger.assign",
     "engine.carry",
     "contents.put",
@@ -60,6 +60,9 @@ POINTS: Final = [
     *(("after", "ledger.advance", nth) for nth in (1, 2, 3, 4)),
 ]
 DOCUMENT: Final = pdf("the deal that must not be lost")
+LARGE: Final = pdf("the deal that does not fit beside its request" * 2000)
+IN_THE_SPOOL: Final = ("staging.commit", "spool.discard")
+"""Deaths at these are of large documents: small ones lie in the ledger."""
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +93,9 @@ def own_platform(chain_platform: Platform, tmp_path: Path) -> Platform:
 def test_service__killed_at_a_step_and_restarted__exactly_one_token(
     own_platform: Platform, when: str, call: str, nth: int
 ) -> None:
-    first = _issue(own_platform, "--die", when, call, str(nth))
-    ended = _restart_and_end(own_platform, first)
+    document = LARGE if call in IN_THE_SPOOL else DOCUMENT
+    first = _issue(own_platform, "--die", when, call, str(nth), document=document)
+    ended = _restart_and_end(own_platform, first, document=document)
     assert faults(own_platform, ended) == []
 
 
@@ -115,27 +119,29 @@ def test_service__bug_put_back_broadcast_before_write__is_found(own_platform: Pl
     assert "not finalized" in faults(own_platform, ended)
 
 
-def _issue(own: Platform, *fate: str) -> dict[str, Any] | None:
+def _issue(own: Platform, *fate: str, document: bytes = DOCUMENT) -> dict[str, Any] | None:
     """Send the deal to a service that dies on the way; gives its answer where there was one."""
     with ServiceProcess(own, *fate) as doomed:
         answer = None
         if doomed.wait_until_up():
-            answer = doomed.post_deal(json.dumps(deal()), DOCUMENT, key="deal")
+            answer = doomed.post_deal(json.dumps(deal()), document, key="deal")
         assert doomed.wait_for_death(30), "it was not killed: nothing was tried"
     return answer
 
 
-def _restart_and_end(own: Platform, first: dict[str, Any] | None) -> dict[str, Any]:
+def _restart_and_end(
+    own: Platform, first: dict[str, Any] | None, *, document: bytes = DOCUMENT
+) -> dict[str, Any]:
     """What the platform does: repeat the request that had no answer, and wait."""
     with ServiceProcess(own) as service:
         service.wait_until_up()
-        answer = service.post_deal(json.dumps(deal()), DOCUMENT, key="deal")
+        answer = service.post_deal(json.dumps(deal()), document, key="deal")
         assert answer is not None
         if first is not None:
             assert answer["asset"] == first["asset"], "a retry made another token"
         ended = service.until_ended(answer["id"])
         gateway = str(service.http.base_url)
-        ended["verdict"] = asyncio.run(_verdict(own, ended, gateway))
+        ended["verdict"] = asyncio.run(_verdict(own, ended, gateway, digest(document)))
         ended["spooled"] = _stays(own.folder / "data" / "spool" / ended["id"])
         return ended
 
@@ -148,13 +154,13 @@ def _stays(folder: Path) -> bool:
     return folder.exists()
 
 
-async def _verdict(own: Platform, ended: dict[str, Any], gateway: str) -> Verdict:
+async def _verdict(own: Platform, ended: dict[str, Any], gateway: str, document: Digest) -> Verdict:
     settings = VerifierSettings.load(
         rpc_urls=own.node.url, gateway_url=gateway, trust_file=own.folder / "trust.json"
     )
     verifier = bootstrap_verifier(settings)
     link = VerificationLink.parse(ended["links"]["verify"])
-    report = await verifier.verify(link, digest=digest(DOCUMENT))
+    report = await verifier.verify(link, digest=document)
     await verifier.close()
     return report.verdict
 

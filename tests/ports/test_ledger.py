@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from nftsvc.adapters.database import Database
 from nftsvc.adapters.ledger_tables import metadata
 from nftsvc.adapters.sql_ledger import SqlLedger
-from nftsvc.core.assets import Envelope, Failure, IssuanceRequest, KeptDocument
+from nftsvc.core.assets import Envelope, Failure, HeldFile, IssuanceRequest, KeptDocument
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import IdempotencyKeyReused, LedgerUnavailable
 from nftsvc.core.history import Block, RecordEvent, RecordKind
@@ -131,6 +131,31 @@ async def test_accept__same_key__first_issuance_or_refusal(ledger: Ledger) -> No
     assert known is not None
     assert (known.issuance, known.fingerprint) == (first.issuance, first.fingerprint)
     assert await ledger.request_of("other") is None
+
+
+async def test_accept_all__repeated_and_foreign_keys__an_answer_for_each_in_order(
+    ledger: Ledger,
+) -> None:
+    known, one, two = (request(idempotency_key=key) for key in ("known", "one", "two"))
+    await ledger.accept(known)
+    again = request(idempotency_key="known")
+    twice = request(idempotency_key="one")
+    other = request(idempotency_key="two", fingerprint=b"\x02" * 32)
+    answers = await ledger.accept_all([two, again, one, twice, other])
+    assert answers[:4] == [two.issuance, known.issuance, one.issuance, one.issuance]
+    assert isinstance(answers[4], IdempotencyKeyReused)
+    kept = [await ledger.issuance(r.issuance) for r in (two, one, again, twice, other)]
+    assert [found is not None for found in kept] == [True, True, False, False, False]
+
+
+async def test_held__files_of_requests__are_there_until_dropped(ledger: Ledger) -> None:
+    one, two = (request(held=(HeldFile(0, b"a"), HeldFile(1, b"bb"))) for _ in range(2))
+    await ledger.accept_all([one, two])
+    both = [one.issuance, two.issuance]
+    expected = {(id_, n): data for id_ in both for n, data in enumerate((b"a", b"bb"))}
+    assert await ledger.held(both) == expected
+    await ledger.drop_held([one.issuance])
+    assert set(await ledger.held(both)) == {(two.issuance, 0), (two.issuance, 1)}
 
 
 async def test_accept__same_key_from_many_at_once__one_issuance(ledger: Ledger) -> None:

@@ -33,8 +33,8 @@ async def test_commit__files__are_there_after_a_restart(tmp_path: Path) -> None:
     spool = FolderSpool(tmp_path)
     assert await _read(spool, 0) == b"a" * 3_000_000
     assert await _read(spool, 1) == b""
-    await spool.discard(ONE)
-    await spool.discard(ONE)
+    await spool.discard([ONE])
+    await spool.discard([ONE])
     with pytest.raises(ContentMissing):
         await _read(spool, 0)
 

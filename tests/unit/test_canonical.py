@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,16 @@ def test_dump__any_value__reads_back_and_is_canonical(value: canonical.Json) -> 
     data = canonical.dump(value)
     assert canonical.parse(data) == value
     assert canonical.is_canonical(data)
+
+
+@given(JSON_VALUES)
+def test_dump__any_value__is_what_rfc8785_writes(value: canonical.Json) -> None:
+    assert canonical.dump(value) == rfc8785.dumps(value)
+
+
+def test_dump__integer_that_no_double_holds__is_refused() -> None:
+    with pytest.raises(rfc8785.IntegerDomainError):
+        canonical.dump({"a": 2**53})
 
 
 def test_dump__rfc_8785_example_order__sorts_by_utf16_code_units() -> None:

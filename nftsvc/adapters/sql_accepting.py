@@ -1,0 +1,163 @@
+"""Requests in SQL: many of them in one transaction, with the small files that they hold."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from nftsvc.adapters import ledger_rows as rows
+from nftsvc.adapters import ledger_tables as t
+from nftsvc.adapters.database import Database
+from nftsvc.core.assets import IssuanceRequest
+from nftsvc.core.errors import IdempotencyKeyReused, LedgerUnavailable
+from nftsvc.core.issuance import ACCEPTED_CAUSE, IssuanceStatus
+from nftsvc.core.types import IssuanceId
+from nftsvc.ports import KnownRequest
+
+AT_ONCE: Final = 500
+"""Ids in one statement: databases bound how many parameters it may have."""
+
+
+class SqlAccepting:
+    """The part of the ledger that requests are written down in."""
+
+    _database: Database
+
+    async def accept_all(
+        self, requests: Sequence[IssuanceRequest]
+    ) -> list[IssuanceId | IdempotencyKeyReused]:
+        first: dict[str, IssuanceRequest] = {}
+        for request in requests:
+            first.setdefault(request.idempotency_key, request)
+        async with self._database.writing() as connection:
+            # In the order of the keys: two processes never wait for each other crosswise.
+            await connection.execute(
+                self._database.insert_new(t.idempotency_keys),
+                [
+                    {
+                        "key": key,
+                        "fingerprint": first[key].fingerprint,
+                        "issuance": first[key].issuance,
+                        "at": first[key].accepted_at,
+                    }
+                    for key in sorted(first)
+                ],
+            )
+            known = await _known(connection, first)
+            if len(known) != len(first):
+                raise LedgerUnavailable("an idempotency key vanished while it was written")
+            await _insert(
+                connection,
+                [r for r in first.values() if known[r.idempotency_key].issuance == r.issuance],
+            )
+        return [_answer(request, known[request.idempotency_key]) for request in requests]
+
+    async def requests_of(self, keys: Collection[str]) -> Mapping[str, KnownRequest]:
+        async with self._database.reading() as connection:
+            return await _known(connection, keys)
+
+    async def held(
+        self, issuances: Collection[IssuanceId]
+    ) -> Mapping[tuple[IssuanceId, int], bytes]:
+        found: dict[tuple[IssuanceId, int], bytes] = {}
+        async with self._database.reading() as connection:
+            for ids in _shares(issuances):
+                query = sa.select(t.held_files).where(t.held_files.c.issuance.in_(ids))
+                for row in await connection.execute(query):
+                    found[IssuanceId(row.issuance), row.position] = row.data
+        return found
+
+    async def drop_held(self, issuances: Collection[IssuanceId]) -> None:
+        async with self._database.writing() as connection:
+            for ids in _shares(issuances):
+                await connection.execute(
+                    sa.delete(t.held_files).where(t.held_files.c.issuance.in_(ids))
+                )
+
+
+def _answer(request: IssuanceRequest, known: KnownRequest) -> IssuanceId | IdempotencyKeyReused:
+    if known.fingerprint != request.fingerprint:
+        return IdempotencyKeyReused("the Idempotency-Key was used for another request")
+    return known.issuance
+
+
+def _shares(items: Collection[str]) -> list[list[str]]:
+    listed = list(items)
+    return [listed[start : start + AT_ONCE] for start in range(0, len(listed), AT_ONCE)]
+
+
+async def _known(connection: AsyncConnection, keys: Collection[str]) -> dict[str, KnownRequest]:
+    found: dict[str, KnownRequest] = {}
+    table = t.idempotency_keys.c
+    for share in _shares(keys):
+        query = sa.select(table.key, table.fingerprint, table.issuance).where(table.key.in_(share))
+        for key, fingerprint, issuance in await connection.execute(query):
+            found[key] = KnownRequest(fingerprint, IssuanceId(issuance))
+    return found
+
+
+async def _insert(connection: AsyncConnection, requests: Sequence[IssuanceRequest]) -> None:
+    tables: tuple[tuple[sa.Table, list[dict[str, Any]]], ...] = (
+        (t.issuances, [_issuance_row(request) for request in requests]),
+        (t.documents, [row for request in requests for row in _document_rows(request)]),
+        (t.envelopes, [row for request in requests for row in _envelope_rows(request)]),
+        (t.held_files, [row for request in requests for row in _held_rows(request)]),
+        (t.issuance_events, [_event_row(request) for request in requests]),
+    )
+    for table, values in tables:
+        if values:
+            await connection.execute(sa.insert(table), values)
+
+
+def _issuance_row(request: IssuanceRequest) -> dict[str, Any]:
+    return {
+        "id": request.issuance,
+        "kind": request.kind.value,
+        "chain_id": request.asset.chain_id,
+        "contract": request.asset.contract,
+        "token_id": rows.hex_of(request.asset.token_id),
+        "holder": request.holder,
+        "manifest": request.manifest,
+        "private": request.private,
+        "status": IssuanceStatus.ACCEPTED.value,
+        "accepted_at": request.accepted_at,
+    }
+
+
+def _document_rows(request: IssuanceRequest) -> list[dict[str, Any]]:
+    return [
+        {
+            "issuance": request.issuance,
+            "position": position,
+            "cid": str(document.cid),
+            "size": document.size,
+            "media_type": document.media_type,
+            "name": document.name,
+            "sha256": document.sha256.hex() if document.sha256 is not None else None,
+        }
+        for position, document in enumerate(request.documents)
+    ]
+
+
+def _envelope_rows(request: IssuanceRequest) -> list[dict[str, Any]]:
+    return [
+        {"issuance": request.issuance, "recipient": e.recipient, "sealed": e.sealed}
+        for e in request.envelopes
+    ]
+
+
+def _held_rows(request: IssuanceRequest) -> list[dict[str, Any]]:
+    return [
+        {"issuance": request.issuance, "position": file.position, "data": file.data}
+        for file in request.held
+    ]
+
+
+def _event_row(request: IssuanceRequest) -> dict[str, Any]:
+    return {
+        "issuance": request.issuance,
+        "status": IssuanceStatus.ACCEPTED.value,
+        "at": request.accepted_at,
+        "cause": ACCEPTED_CAUSE,
+    }
