@@ -6,6 +6,7 @@ They may be used while the service runs: what is half written is never looked at
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 store_app = typer.Typer(help="Look after the store that comes with the service.")
 
 _DAMAGED: Final = 1
-_COPY_BYTES: Final = 1024 * 1024
 
 DataDir = Annotated[
     Path,
@@ -54,15 +54,27 @@ def check(*, data_dir: DataDir, as_json: AsJson = False) -> None:
     Exit code: 0 all is whole, 1 something is damaged, 2 something could not be read.
     """
     store = _open(data_dir)
-    kept = store.contents()
-    findings, size = asyncio.run(_check(store, kept))
+    checked = asyncio.run(_check(store))
+    findings = checked.findings
     if as_json:
-        _tell({"contents": len(kept), "bytes": size, "damaged": [f.as_json() for f in findings]})
+        damaged = [finding.as_json() for finding in findings]
+        packs = [str(path) for path in checked.unreadable]
+        _tell(
+            {
+                "contents": checked.contents,
+                "bytes": checked.size,
+                "damaged": damaged,
+                "unreadable": packs,
+            }
+        )
     else:
         for finding in findings:
             typer.echo(f"damaged: {finding.cid}: {finding.detail}")
-        typer.echo(f"{len(kept)} contents, {len(findings)} damaged, {size} bytes read back")
-    raise typer.Exit(_DAMAGED if findings else 0)
+        for path in checked.unreadable:
+            typer.echo(f"damaged: {path} does not say what it holds")
+        count = len(findings) + len(checked.unreadable)
+        typer.echo(f"{checked.contents} contents, {count} damaged, {checked.size} bytes read back")
+    raise typer.Exit(_DAMAGED if findings or checked.unreadable else 0)
 
 
 @store_app.command("repair")
@@ -77,21 +89,30 @@ def repair(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch damaged content from a Kubo node, or else set it aside.
+    """Fetch damaged content from a Kubo node, or else set it aside; tidy the packs.
 
     What stays missing can be put back with `nftsvc store import`. Exit code: 0 all is whole
     now, 1 something stays missing, 2 a disk or the node could not be asked.
     """
     store = _open(data_dir)
+    aside = store.mend_packs()
     repaired, missing = asyncio.run(_repair(store, kubo, bearer_file))
     if as_json:
-        _tell({"repaired": [str(cid) for cid in repaired], "missing": [str(c) for c in missing]})
+        _tell(
+            {
+                "repaired": [str(cid) for cid in repaired],
+                "missing": [str(cid) for cid in missing],
+                "unreadable": [str(path) for path in aside],
+            }
+        )
     else:
+        for path in aside:
+            typer.echo(f"set aside, as it does not say what it held: {path}")
         for cid in repaired:
             typer.echo(f"repaired: {cid}")
         for cid in missing:
             typer.echo(f"set aside, and missing now: {cid}")
-    raise typer.Exit(_DAMAGED if missing else 0)
+    raise typer.Exit(_DAMAGED if missing or aside else 0)
 
 
 @store_app.command("export")
@@ -107,21 +128,12 @@ def export(
     store, named = _open(data_dir), Cid.parse(cid)
     with _complaining():
         asyncio.run(store.verify(named))
-    try:
-        with store.path_of(named).open("rb") as source:
-            if output == Path("-"):
-                while data := source.read(_COPY_BYTES):
-                    sys.stdout.buffer.write(data)
-            else:
-                with output.open("xb") as sink:
-                    while data := source.read(_COPY_BYTES):
-                        sink.write(data)
-    except FileExistsError as error:
-        raise typer.BadParameter(f"{output} exists already") from error
-    except OSError as error:
-        if output != Path("-"):
-            output.unlink(missing_ok=True)
-        raise Unavailable(f"cannot write {output}: {error.strerror}") from error
+        try:
+            asyncio.run(_write(store.archive(named), output))
+        except FileExistsError as error:
+            raise typer.BadParameter(f"{output} exists already") from error
+        except OSError as error:
+            raise Unavailable(f"cannot write {output}: {error.strerror}") from error
 
 
 @store_app.command("import")
@@ -136,7 +148,7 @@ def import_archives(
     taken = []
     for archive in archives:
         with _complaining():
-            taken.append((archive, asyncio.run(store.take(archive))))
+            taken += [(archive, cid) for cid in asyncio.run(store.take(archive))]
     if as_json:
         _tell({"contents": [{"archive": str(name), "cid": str(cid)} for name, cid in taken]})
     else:
@@ -166,14 +178,40 @@ def _open(data_dir: Path) -> "EmbeddedStore":
     return EmbeddedStore(root)
 
 
-async def _check(store: "EmbeddedStore", kept: list[Cid]) -> tuple[list[_Finding], int]:
-    findings, size = [], 0
-    for cid in kept:
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What a look at everything found. `size` in bytes, of what is whole."""
+
+    contents: int
+    size: int
+    findings: list[_Finding]
+    unreadable: list[Path]
+
+
+async def _check(store: "EmbeddedStore") -> _Checked:
+    findings, count, size = [], 0, 0
+    for cid in store.contents():
+        count += 1
         try:
             size += await store.verify(cid)
         except Contradiction as error:
             findings.append(_Finding(cid, error.code, str(error)))
-    return findings, size
+    return _Checked(count, size, findings, store.unreadable())
+
+
+async def _write(chunks: AsyncIterator[bytes], output: Path) -> None:
+    if output == Path("-"):
+        async for data in chunks:
+            sys.stdout.buffer.write(data)
+        return
+    with output.open("xb") as sink:
+        try:
+            async for data in chunks:
+                sink.write(data)
+            sink.flush()
+        except BaseException:
+            await asyncio.to_thread(output.unlink)
+            raise
 
 
 async def _repair(
@@ -181,7 +219,7 @@ async def _repair(
 ) -> tuple[list[Cid], list[Cid]]:
     from nftsvc.adapters.kubo_store import KuboStore  # noqa: PLC0415
 
-    findings, _ = await _check(store, store.contents())
+    findings = (await _check(store)).findings
     node = KuboStore(kubo, bearer_file=bearer_file) if kubo else None
     repaired: list[Cid] = []
     missing: list[Cid] = []

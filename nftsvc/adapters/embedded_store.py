@@ -1,20 +1,23 @@
-"""The store that comes with the service: one CARv1 file for each content, on the local disk.
+"""The store that comes with the service: CARv1 files on the local disk.
 
-A file is written under a name of its own, made durable, and only then given the name of its
-CID; the folder is made durable last. Whatever moment the power goes, a name is there with all
-its bytes or not at all, and what is left over of a write is swept up at the next start.
+A content has a file of its own; small ones that arrive together share a pack. A file is written
+under another name, made durable, renamed, and the folder is made durable last.
 """
 
 import asyncio
 import contextlib
 import errno
-import fcntl
 import os
+import sqlite3
 import uuid
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from nftsvc.adapters.incoming import Incoming, sync_folder
+from nftsvc.adapters.packs import MOST_BYTES, Packs
 from nftsvc.core import car
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import (
@@ -23,147 +26,329 @@ from nftsvc.core.errors import (
     ContentUnavailable,
     DiskFull,
     InvalidMedia,
+    NftsvcError,
 )
-from nftsvc.core.unixfs import Block, UntrueBlock, read_file
-from nftsvc.ports import BlockReader, ContentStore, Upload
+from nftsvc.core.unixfs import CHUNK_BYTES, Block, UntrueBlock, read_file
+from nftsvc.ports import BlockReader, ContentStore, Upload, bounded
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL_INDEX: Final = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
+)
+_SMALL_AT_ONCE: Final = 32
+_LARGE_AT_ONCE: Final = 4
+_MOST_TOGETHER: Final = 4096
 
 
 class EmbeddedStore(ContentStore):
-    """CAR files below `root`, in 256 folders by the last byte of their digest."""
+    """CAR files below `root`, in 256 folders by the last byte of their digest, and `packs`.
+
+    A content is small where it is one block (256 KiB); nothing else is packed.
+    """
 
     name = "embedded"
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._incoming = root / "incoming"
-        self._durable_folders: set[Path] = set()
+        self._incoming = Incoming(root / "incoming")
+        self._packs = Packs(root, incoming=self._incoming)
+        self._waiting: deque[tuple[Block, asyncio.Future[None]]] = deque()
+        self._keeper: asyncio.Task[None] | None = None
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         try:
-            self._incoming.mkdir(parents=True, exist_ok=True)
-            self._sweep()
+            self._incoming.open()
         except OSError as error:
             raise ContentUnavailable(f"cannot open {root}: {error.strerror}") from error
 
-    async def take(self, archive: Path) -> Cid:
-        """Keep the content of a CARv1 with one root, its blocks in any order; gives the root.
+    async def take(self, archive: Path) -> list[Cid]:
+        """Keep the contents of a CARv1, its blocks in any order; gives its roots.
 
-        Only blocks of that content are taken, each compared with its CID. Raises `InvalidMedia`
-        where it is no such archive, `ContentCorrupt` and `ContentMissing` for its blocks,
-        `ContentUnavailable` and `DiskFull` for what cannot be read or written.
+        Only blocks of those contents are taken, each compared with its CID. Raises
+        `InvalidMedia` where it is no such archive, `ContentCorrupt` and `ContentMissing` for its
+        blocks, `ContentUnavailable` and `DiskFull` for what cannot be read or written.
         """
         reader = await asyncio.to_thread(_from_outside, archive)
-        taken: set[Cid] = set()
         try:
-            async with self._writing() as writing:
-
-                async def block(cid: Cid) -> bytes:
-                    data = await reader.block(cid)
-                    if cid not in taken and cid.matches(data):
-                        taken.add(cid)
-                        await asyncio.to_thread(writing.write, car.section(Block(cid, data)))
-                    return data
-
-                async for _ in read_file(reader.root, block):
-                    pass
-                await asyncio.to_thread(self._settle, writing, reader.root)
+            for root in reader.roots:
+                await self._take(root, reader)
         except UntrueBlock as error:
-            raise ContentCorrupt(str(reader.root), store=str(archive), detail=str(error)) from error
+            raise ContentCorrupt(str(archive), store=str(archive), detail=str(error)) from error
         finally:
             await reader.close()
-        return reader.root
+        return reader.roots
 
-    def contents(self) -> list[Cid]:
-        """Everything that has a name here, whole or not, in the order of the files."""
-        return [Cid.parse(path.stem) for path in sorted(self._root.glob("??/b*.car"))]
+    async def _take(self, root: Cid, reader: "_CarReader") -> None:
+        taken: set[Cid] = set()
+        async with self._writing() as writing:
+
+            async def block(cid: Cid) -> bytes:
+                data = await reader.block(cid)
+                if cid not in taken and cid.matches(data):
+                    taken.add(cid)
+                    await asyncio.to_thread(writing.write, car.section(Block(cid, data)))
+                return data
+
+            async for _ in read_file(root, block):
+                pass
+            await asyncio.to_thread(self._settle, writing, root)
+
+    def contents(self) -> Iterator[Cid]:
+        """Everything that has a name here, whole or not."""
+        with _in_our_words("list"):
+            for path in sorted(self._root.glob("??/b*.car")):
+                yield Cid.parse(path.stem)
+            for cid in self._packs.contents():
+                if not self.path_of(cid).exists():
+                    yield cid
+
+    def unreadable(self) -> list[Path]:
+        """Packs that do not even say what they hold."""
+        with _in_our_words("list"):
+            return self._packs.unreadable()
+
+    async def archive(self, cid: Cid) -> AsyncIterator[bytes]:
+        """A content as a CARv1 of its own, each block checked. Raises as `read`."""
+        yield car.header(cid)
+        reader = await self._open(cid)
+        given: set[Cid] = set()
+        blocks: list[Block] = []
+
+        async def block(name: Cid) -> bytes:
+            data = await reader.block(name)
+            if name not in given:
+                given.add(name)
+                blocks.append(Block(name, data))
+            return data
+
+        try:
+            # A block is in `blocks` before it is checked, and is given after.
+            async for _ in read_file(cid, block):
+                for kept in blocks:
+                    yield car.section(kept)
+                blocks.clear()
+            for kept in blocks:
+                yield car.section(kept)
+        except UntrueBlock as error:
+            raise ContentCorrupt(str(cid), store=self.name, detail=str(error)) from error
+        finally:
+            await reader.close()
 
     def set_aside(self, cid: Cid) -> Path:
         """Take the name from a damaged content, which is missing then; gives its new place."""
-        place = self._root / "damaged" / f"{cid.upgraded()}.{uuid.uuid4().hex[:8]}.car"
+        place = self._aside(str(cid.upgraded()))
+        with _in_our_words("set aside"):
+            packed = self._packs.read(cid)
+            if packed is not None:
+                place.write_bytes(car.header(cid) + car.section(Block(cid.upgraded(), packed)))
+                self._packs.remove(cid)
+            if self.path_of(cid).exists():
+                self.path_of(cid).rename(place)
+            sync_folder(place.parent)
+        return place
+
+    def mend_packs(self) -> list[Path]:
+        """Make the index of the packs anew, remove those that hold nothing any more, and set
+        aside those that do not say what they hold; gives these.
+        """
+        with _in_our_words("mend"):
+            self._packs.rebuild()
+            aside = []
+            for path in self._packs.unreadable():
+                aside.append(self._aside(path.stem))
+                path.rename(aside[-1])
+            self._packs.compact()
+        return aside
+
+    async def remove(self, cid: Cid) -> None:
+        await asyncio.to_thread(self._remove, cid)
+
+    def _remove(self, cid: Cid) -> None:
+        path = self.path_of(cid)
+        with _in_our_words("remove"):
+            if path.exists():
+                path.unlink(missing_ok=True)
+                sync_folder(path.parent)
+            self._packs.remove(cid)
+
+    def _aside(self, name: str) -> Path:
+        place = self._root / "damaged" / f"{name}.{uuid.uuid4().hex[:8]}.car"
         place.parent.mkdir(exist_ok=True)
-        self.path_of(cid).rename(place)
-        _sync_folder(place.parent)
         return place
 
     async def _put(self, upload: Upload) -> Cid:
-        async with self._writing() as writing:
-            async for block in upload.blocks():
+        small = await self._take_in(upload)
+        if small is not None:
+            await self._keep_with_others(small)
+        return upload.root
+
+    async def _put_many(self, uploads: Sequence[Upload]) -> list[Cid]:
+        group = _Group()
+
+        async def one(upload: Upload) -> Cid:
+            nonlocal group
+            block = await self._take_in(upload)
+            if block is not None:
+                group.add(block)
+                if group.is_full:
+                    full, group = group, _Group()
+                    await asyncio.to_thread(self._keep, full.blocks)
+            return upload.root
+
+        roots = await bounded(one, uploads, at_once=_SMALL_AT_ONCE)
+        await asyncio.to_thread(self._keep, group.blocks)
+        return roots
+
+    async def verify_many(self, cids: Sequence[Cid]) -> list[int]:
+        return await bounded(self.verify, cids, at_once=_SMALL_AT_ONCE)
+
+    async def _take_in(self, upload: Upload) -> Block | None:
+        """Keep a content in a file of its own, or give the one block that it is."""
+        blocks = upload.blocks()
+        first = await anext(blocks)
+        second = await anext(blocks, None)
+        if second is None:
+            return first
+        async with self._large, self._writing() as writing:
+            await asyncio.to_thread(writing.write, car.section(first) + car.section(second))
+            async for block in blocks:
                 await asyncio.to_thread(writing.write, car.section(block))
             await asyncio.to_thread(self._settle, writing, upload.root)
-        return upload.root
+        return None
+
+    async def _keep_with_others(self, block: Block) -> None:
+        """Durable with all that arrives while those before are made durable."""
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((block, kept))
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.create_task(self._keep_waiting())
+        await kept
+
+    async def _keep_waiting(self) -> None:
+        await asyncio.sleep(0)
+        while self._waiting:
+            group = _Group()
+            told: list[asyncio.Future[None]] = []
+            while self._waiting and not group.is_full:
+                block, kept = self._waiting.popleft()
+                group.add(block)
+                told.append(kept)
+            keeping = asyncio.to_thread(self._keep, group.blocks)
+            (outcome,) = await asyncio.gather(keeping, return_exceptions=True)
+            for kept in told:
+                if kept.cancelled():
+                    continue
+                if isinstance(outcome, BaseException):
+                    kept.set_exception(outcome)
+                else:
+                    kept.set_result(None)
+
+    def _keep(self, blocks: Sequence[Block]) -> None:
+        """Make small contents durable: what is not kept whole already, in one file."""
+        with _in_our_words("write"):
+            new = []
+            for block in {block.cid: block for block in blocks}.values():
+                path = self.path_of(block.cid)
+                if path.exists():
+                    # A pack beside a damaged file of its own would not be read.
+                    self._keep_alone(block)
+                elif self._packs.read(block.cid) != block.data:
+                    new.append(block)
+            if len(new) == 1:
+                self._keep_alone(new[0])
+            elif new:
+                self._packs.write(new)
+
+    def _keep_alone(self, block: Block) -> None:
+        file = self._begin()
+        try:
+            file.write(car.section(block))
+            self._settle(file, block.cid)
+        finally:
+            self._incoming.discard(file)
 
     @contextlib.asynccontextmanager
     async def _writing(self) -> AsyncIterator[BinaryIO]:
         """A file without a name yet; without a trace where it is left unsettled."""
-        try:
+        with _in_our_words("write"):
             writing = await asyncio.to_thread(self._begin)
             try:
                 yield writing
             finally:
-                await asyncio.to_thread(_discard, writing)
-        except OSError as error:
-            if error.errno in _FULL:
-                raise DiskFull("no room in the content store") from error
-            raise ContentUnavailable(f"cannot write: {error.strerror}") from error
+                await asyncio.to_thread(self._incoming.discard, writing)
 
     async def _open(self, cid: Cid) -> BlockReader:
-        path = self.path_of(cid)
+        with _in_our_words(f"read {cid}"):
+            reader = await asyncio.to_thread(self._find, cid)
+        if reader is None:
+            raise ContentMissing(str(cid), store=self.name)
+        return reader
+
+    def _find(self, cid: Cid) -> "BlockReader | None":
         try:
-            reader = await asyncio.to_thread(_CarReader, path, store=self.name)
-        except FileNotFoundError as error:
-            raise ContentMissing(str(cid), store=self.name) from error
+            reader = _CarReader(self.path_of(cid), store=self.name)
+        except FileNotFoundError:
+            packed = self._packs.read(cid)
+            return _BlockInHand(packed) if packed is not None else None
         except car.MalformedCar as error:
             raise ContentCorrupt(str(cid), store=self.name, detail=str(error)) from error
-        except OSError as error:
-            raise ContentUnavailable(f"cannot read {cid}: {error.strerror}") from error
-        if reader.root != cid.upgraded():
-            await reader.close()
-            raise ContentCorrupt(str(cid), store=self.name, detail=f"the file of {reader.root}")
+        if reader.roots != [cid.upgraded()]:
+            reader.shut()
+            named = ", ".join(map(str, reader.roots))
+            raise ContentCorrupt(str(cid), store=self.name, detail=f"the file of {named}")
         return reader
 
     async def has(self, cid: Cid) -> bool:
-        return await asyncio.to_thread(self.path_of(cid).is_file)
+        with _in_our_words("look"):
+            return await asyncio.to_thread(
+                lambda: self.path_of(cid).is_file() or self._packs.has(cid)
+            )
 
     async def close(self) -> None:
-        """Nothing is kept open."""
+        self._packs.close()
 
     def path_of(self, cid: Cid) -> Path:
-        """The CAR file of a content; what `ipfs dag import` takes."""
+        """The CAR file that a content has where it is alone; what `ipfs dag import` takes."""
         name = cid.upgraded()
         return self._root / f"{name.digest[-1]:02x}" / f"{name}.car"
 
     def _begin(self) -> BinaryIO:
-        while True:
-            file = (self._incoming / uuid.uuid4().hex).open("xb")
-            fcntl.flock(file, fcntl.LOCK_EX)
-            # Another process's sweep may have come between the name and the lock.
-            if os.fstat(file.fileno()).st_nlink:
-                break
-            file.close()
+        file = self._incoming.begin()
         file.write(bytes(car.HEADER_BYTES))
         return file
 
     def _settle(self, file: BinaryIO, root: Cid) -> None:
         file.seek(0)
         file.write(car.header(root))
-        file.flush()
-        os.fsync(file.fileno())
-        path = self.path_of(root)
-        # That the folder is there does not say that whoever made it has made it durable.
-        if path.parent not in self._durable_folders:
-            path.parent.mkdir(exist_ok=True)
-            _sync_folder(self._root)
-            self._durable_folders.add(path.parent)
-        Path(file.name).rename(path)
-        _sync_folder(path.parent)
+        self._incoming.settle(file, self.path_of(root))
 
-    def _sweep(self) -> None:
-        for path in self._incoming.iterdir():
-            # Gone: settled under its own name, or swept by another process.
-            # Locked: another process is writing it right now.
-            with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+
+@dataclass(slots=True)
+class _Group:
+    """Small contents that are made durable together."""
+
+    blocks: list[Block] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, block: Block) -> None:
+        self.blocks.append(block)
+        self.size += len(block.data)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.blocks) >= _MOST_TOGETHER or self.size > MOST_BYTES - CHUNK_BYTES
+
+
+class _BlockInHand:
+    """The one block of a packed content, as it was found."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    async def block(self, cid: Cid) -> bytes:  # noqa: ARG002 - it has no other
+        return self._data
+
+    async def close(self) -> None:
+        """Nothing is held open."""
 
 
 class _CarReader:
@@ -173,7 +358,7 @@ class _CarReader:
         self._store = store
         self._file = path.open("rb")
         try:
-            self.root = car.read_root(self._file)
+            self.roots = car.read_roots(self._file)
             self._places = {cid: place for cid, *place in car.index(self._file)}
         except BaseException:
             self._file.close()
@@ -189,6 +374,9 @@ class _CarReader:
             raise ContentUnavailable(f"cannot read {cid}: {error.strerror}") from error
 
     async def close(self) -> None:
+        self.shut()
+
+    def shut(self) -> None:
         self._file.close()
 
     def _read(self, start: int, size: int) -> bytes:
@@ -204,17 +392,18 @@ def _from_outside(archive: Path) -> _CarReader:
         raise ContentUnavailable(f"cannot read {archive}: {error.strerror}") from error
 
 
-def _discard(file: BinaryIO) -> None:
-    """Close what was written; its first name is gone already where it was settled."""
-    # What was buffered may not fit on the disk either: it is thrown away, not flushed.
-    with contextlib.suppress(OSError):
-        file.close()
-    Path(file.name).unlink(missing_ok=True)
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+@contextlib.contextmanager
+def _in_our_words(doing: str) -> Iterator[None]:
+    """The disk's errors as errors of ours; `doing` says what cannot be done."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        yield
+    except NftsvcError:
+        raise
+    except OSError as error:
+        if error.errno in _FULL:
+            raise DiskFull("no room in the content store") from error
+        raise ContentUnavailable(f"cannot {doing}: {error.strerror}") from error
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) in _FULL_INDEX:
+            raise DiskFull("no room for the index of the content store") from error
+        raise ContentUnavailable(f"cannot {doing}: the index of the packs: {error}") from error

@@ -96,6 +96,16 @@ class KuboStore(ContentStore):
         except (KeyError, TypeError, InvalidCid) as error:
             raise ContentUnavailable(f"Kubo listed no pins: {answer[:300]!r}") from error
 
+    async def remove(self, cid: Cid) -> None:
+        """Unpin it and let Kubo collect what no pin holds. Slow: it looks at every block."""
+        try:
+            await self._ask("pin/rm", {"arg": str(cid), "recursive": "true"})
+        except ContentMissing:
+            return
+        answer = await self._ask("repo/gc", {"quiet": "true", "silent": "true"})
+        if b"Error" in answer:
+            raise ContentUnavailable(f"Kubo could not collect: {answer[:300]!r}")
+
     async def _put(self, upload: Upload) -> Cid:
         boundary = secrets.token_hex(16)
         answer = await self._ask(

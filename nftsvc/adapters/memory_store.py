@@ -55,6 +55,10 @@ class MemoryStore(ContentStore):
         self._answer()
         return cid in self.roots
 
+    async def remove(self, cid: Cid) -> None:
+        self._answer()
+        self.roots.discard(cid)
+
     async def close(self) -> None:
         """Nothing is held."""
 

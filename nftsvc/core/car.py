@@ -1,9 +1,9 @@
-"""CARv1, the archive that every IPFS tool imports: a header with the root, then blocks.
+"""CARv1, the archive that every IPFS tool imports: a header with the roots, then blocks.
 
-Follows the IPLD CARv1 specification; one root of CIDv1, every CID of sha2-256.
+Follows the IPLD CARv1 specification; roots of CIDv1, every CID of sha2-256.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final
 
 from nftsvc.core.cid import Cid
@@ -12,10 +12,15 @@ from nftsvc.core.errors import InvalidCid
 from nftsvc.core.unixfs import MAX_BLOCK_BYTES, Block
 
 _CID_BYTES: Final = 36
-# DAG-CBOR: {"roots": [42(h'00' + CID)], "version": 1}
-_BEFORE_ROOT: Final = b"\xa2\x65roots\x81\xd8\x2a\x58\x25\x00"
-_AFTER_ROOT: Final = b"\x67version\x01"
-HEADER_BYTES: Final = 1 + len(_BEFORE_ROOT) + _CID_BYTES + len(_AFTER_ROOT)
+# DAG-CBOR: {"roots": [42(h'00' + CID), ...], "version": 1}
+_BEFORE_ROOTS: Final = b"\xa2\x65roots"
+_BEFORE_ROOT: Final = b"\xd8\x2a\x58\x25\x00"
+_AFTER_ROOTS: Final = b"\x67version\x01"
+_ROOT_BYTES: Final = len(_BEFORE_ROOT) + _CID_BYTES
+_ARRAY: Final = 0x80
+HEADER_BYTES: Final = 1 + len(_BEFORE_ROOTS) + 1 + _ROOT_BYTES + len(_AFTER_ROOTS)
+MAX_ROOTS: Final = 0xFFFF
+_MAX_HEADER_BYTES: Final = HEADER_BYTES + 8 + MAX_ROOTS * _ROOT_BYTES
 
 
 class MalformedCar(ValueError):
@@ -23,8 +28,17 @@ class MalformedCar(ValueError):
 
 
 def header(root: Cid) -> bytes:
-    """The archive's first bytes. Always `HEADER_BYTES` long, so it can be written last."""
-    body = _BEFORE_ROOT + bytes(root.upgraded()) + _AFTER_ROOT
+    """The first bytes of an archive of one content.
+
+    Always `HEADER_BYTES` long, so it can be written last.
+    """
+    return header_of([root])
+
+
+def header_of(roots: Sequence[Cid]) -> bytes:
+    """The first bytes of an archive of several contents, at most `MAX_ROOTS`."""
+    named = b"".join(_BEFORE_ROOT + bytes(root.upgraded()) for root in roots)
+    body = _BEFORE_ROOTS + _array(len(roots)) + named + _AFTER_ROOTS
     return varint(len(body)) + body
 
 
@@ -35,16 +49,34 @@ def section(block: Block) -> bytes:
 
 
 def read_root(source: BinaryIO) -> Cid:
+    """Read the header of an archive of one content. Raises `MalformedCar`."""
+    roots = read_roots(source)
+    if len(roots) != 1:
+        raise MalformedCar(f"{len(roots)} roots where one is expected")
+    return roots[0]
+
+
+def read_roots(source: BinaryIO) -> list[Cid]:
     """Read the header. Raises `MalformedCar`."""
-    data = source.read(HEADER_BYTES)
-    found = data[1 + len(_BEFORE_ROOT) :][:_CID_BYTES]
+    begin = source.tell()
+    length, prefix = _length(source.read(10))
+    if prefix is None or length > _MAX_HEADER_BYTES:
+        raise MalformedCar("the header has no length, or one that no header needs")
+    source.seek(begin + prefix)
+    body = source.read(length)
+    end = len(body) - len(_AFTER_ROOTS)
+    count = end // _ROOT_BYTES
+    start = end - count * _ROOT_BYTES
     try:
-        root = Cid.from_bytes(found)
+        roots = [
+            Cid.from_bytes(body[place + len(_BEFORE_ROOT) : place + _ROOT_BYTES])
+            for place in range(start, end, _ROOT_BYTES)
+        ]
     except InvalidCid as error:
         raise MalformedCar(f"no CID in the header: {error}") from error
-    if header(root) != data:
-        raise MalformedCar("the header is not that of a CARv1 with one root")
-    return root
+    if not roots or header_of(roots) != varint(length) + body:
+        raise MalformedCar("the header is not that of a CARv1")
+    return roots
 
 
 def index(source: BinaryIO) -> Iterator[tuple[Cid, int, int]]:
@@ -73,6 +105,17 @@ def index(source: BinaryIO) -> Iterator[tuple[Cid, int, int]]:
             raise MalformedCar(f"the block at byte {position} is cut off or too large")
         yield cid, start, size
         position = start + size
+
+
+def _array(count: int) -> bytes:
+    """The head of a DAG-CBOR array, in its one shortest form."""
+    if count < 24:
+        return bytes((_ARRAY | count,))
+    if count <= 0xFF:
+        return bytes((_ARRAY | 24, count))
+    if count <= MAX_ROOTS:
+        return bytes((_ARRAY | 25,)) + count.to_bytes(2, "big")
+    raise ValueError(f"more than {MAX_ROOTS} roots")
 
 
 def _length(data: bytes) -> tuple[int, int | None]:

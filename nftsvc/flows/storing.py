@@ -1,8 +1,6 @@
 """Content goes from the spool into the store, and is read back, before anything is minted."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
 
 from nftsvc.core.assets import Issuance
 from nftsvc.core.cid import Cid
@@ -10,8 +8,6 @@ from nftsvc.core.errors import ContentCorrupt
 from nftsvc.core.issuance import IssuanceStatus
 from nftsvc.core.types import BatchId, Digest, IssuanceId, digest_of
 from nftsvc.ports import Clock, ContentStore, Ledger, Spool
-
-AT_ONCE: Final = 4
 
 
 class Storing:
@@ -34,13 +30,9 @@ class Storing:
         members = await self._ledger.members(batch)
         accepted = [m for m in members if m.status is IssuanceStatus.ACCEPTED]
         held = await self._ledger.held([member.issuance for member in accepted])
-        room = asyncio.Semaphore(AT_ONCE)
-
-        async def one(member: Issuance) -> None:
-            async with room:
-                await self._store(member, held)
-
-        await asyncio.gather(*(one(member) for member in accepted))
+        await self._keep(
+            [content for member in accepted for content in self._contents_of(member, held)]
+        )
         await self._ledger.advance(
             [member.issuance for member in accepted],
             current=IssuanceStatus.ACCEPTED,
@@ -63,19 +55,25 @@ class Storing:
             if known is None or known.status.is_terminal:
                 await self._spool.discard([issuance])
 
-    async def _store(self, member: Issuance, held: Mapping[tuple[IssuanceId, int], bytes]) -> None:
+    def _contents_of(
+        self, member: Issuance, held: Mapping[tuple[IssuanceId, int], bytes]
+    ) -> list[tuple[AsyncIterator[bytes], Cid]]:
+        documents = []
         for position, document in enumerate(member.documents):
             small = held.get((member.issuance, position))
             source = self._spool.read(member.issuance, position) if small is None else _once(small)
-            await self._keep(source, document.cid)
+            documents.append((source, document.cid))
         manifest = Cid.raw(Digest(digest_of(member.asset.token_id)))
-        await self._keep(_once(member.manifest), manifest)
+        return [*documents, (_once(member.manifest), manifest)]
 
-    async def _keep(self, source: AsyncIterator[bytes], expected: Cid) -> None:
-        kept = await self._contents.put(source)
-        if kept != expected:
-            raise ContentCorrupt(str(expected), store="the spool", detail=f"the bytes of {kept}")
-        await self._contents.verify(expected)
+    async def _keep(self, contents: list[tuple[AsyncIterator[bytes], Cid]]) -> None:
+        kept = await self._contents.put_many([source for source, _ in contents])
+        for found, (_, expected) in zip(kept, contents, strict=True):
+            if found != expected:
+                raise ContentCorrupt(
+                    str(expected), store="the spool", detail=f"the bytes of {found}"
+                )
+        await self._contents.verify_many(kept)
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

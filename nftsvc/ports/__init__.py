@@ -7,7 +7,7 @@ Every port raises errors of `core.errors` only.
 from nftsvc.ports.accepting import Accepting, KnownRequest
 from nftsvc.ports.chain import Chain
 from nftsvc.ports.clock import Clock
-from nftsvc.ports.contents import BlockReader, ContentStore, Upload
+from nftsvc.ports.contents import BlockReader, ContentStore, Upload, bounded
 from nftsvc.ports.engine import Engine, Journey, Steps
 from nftsvc.ports.ledger import Ledger
 from nftsvc.ports.sealer import ByteSink, Sealer, SealingKey, SealingStream
@@ -33,4 +33,5 @@ __all__ = [
     "Staging",
     "Steps",
     "Upload",
+    "bounded",
 ]

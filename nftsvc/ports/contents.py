@@ -1,13 +1,20 @@
 """Stores of content."""
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from typing import Final, Protocol, TypeVar
 
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentCorrupt
 from nftsvc.core.unixfs import Block as UnixfsBlock
 from nftsvc.core.unixfs import UnixfsBuilder, UntrueBlock, read_file
+
+AT_ONCE: Final = 4
+"""How many contents of one call are under way at a time, where each is a file of its own."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Upload:
@@ -65,16 +72,18 @@ class ContentStore(ABC):
         `DiskFull`. The same content twice is stored once.
         """
         upload = Upload(source)
-        claimed = await self._put(upload)
-        try:
-            root = upload.root
-        except ValueError as error:
-            raise ContentCorrupt(
-                str(claimed), store=self.name, detail="an answer before it had all the bytes"
-            ) from error
-        if claimed != root:
-            raise ContentCorrupt(str(root), store=self.name, detail=f"the CID {claimed}")
-        return root
+        return self._checked(upload, await self._put(upload))
+
+    async def put_many(self, sources: Sequence[AsyncIterable[bytes]]) -> list[Cid]:
+        """Store several contents durably; gives their CIDs in the order of `sources`.
+
+        Raises as `put`, at the first that fails: others of them may be stored by then.
+        """
+        uploads = [Upload(source) for source in sources]
+        claims = await self._put_many(uploads)
+        return [
+            self._checked(upload, claimed) for upload, claimed in zip(uploads, claims, strict=True)
+        ]
 
     async def read(self, cid: Cid) -> AsyncIterator[bytes]:
         """The bytes of a content, each block compared with its CID before it is given.
@@ -97,6 +106,18 @@ class ContentStore(ABC):
             size += len(data)
         return size
 
+    async def verify_many(self, cids: Sequence[Cid]) -> list[int]:
+        """Read several contents back and check them; gives their sizes. Raises as `read`."""
+        return await bounded(self.verify, cids, at_once=AT_ONCE)
+
+    @abstractmethod
+    async def remove(self, cid: Cid) -> None:
+        """Forget a content: `has` and `read` know it no more, and its bytes are given up.
+
+        Bytes that another content shares stay. Nothing happens where it is not kept. Raises
+        `ContentUnavailable`, `DiskFull`.
+        """
+
     @abstractmethod
     async def has(self, cid: Cid) -> bool:
         """Whether the store says that it keeps the content. Raises `ContentUnavailable`."""
@@ -105,7 +126,45 @@ class ContentStore(ABC):
     async def close(self) -> None:
         """Give back the connections."""
 
+    def _checked(self, upload: Upload, claimed: Cid) -> Cid:
+        try:
+            root = upload.root
+        except ValueError as error:
+            raise ContentCorrupt(
+                str(claimed), store=self.name, detail="an answer before it had all the bytes"
+            ) from error
+        if claimed != root:
+            raise ContentCorrupt(str(root), store=self.name, detail=f"the CID {claimed}")
+        return root
+
+    async def _put_many(self, uploads: Sequence[Upload]) -> list[Cid]:
+        return await bounded(self._put, uploads, at_once=AT_ONCE)
+
     @abstractmethod
     async def _put(self, upload: Upload) -> Cid: ...
     @abstractmethod
     async def _open(self, cid: Cid) -> BlockReader: ...
+
+
+async def bounded(
+    work: Callable[[T], Awaitable[R]], items: Sequence[T], *, at_once: int
+) -> list[R]:
+    """`work` done on all `items`, `at_once` of them at a time; results in their order.
+
+    The first error ends the others.
+    """
+    results: dict[int, R] = {}
+    waiting = iter(enumerate(items))
+
+    async def worker() -> None:
+        for position, item in waiting:
+            results[position] = await work(item)
+
+    workers = [asyncio.ensure_future(worker()) for _ in range(min(at_once, len(items)))]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for task in workers:
+            task.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+    return [results[position] for position in range(len(items))]

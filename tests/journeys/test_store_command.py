@@ -69,7 +69,10 @@ async def test_store_repair__without_a_source__sets_aside_what_is_damaged(
     whole, damaged = [await store.put(stream(content(name))) for name in "ab"]
     damage(store, damaged)
     code, out, _ = nftsvc("store", "repair", "--data-dir", data_dir, "--json")
-    assert (code, json.loads(out)) == (1, {"repaired": [], "missing": [str(damaged)]})
+    assert (code, json.loads(out)) == (
+        1,
+        {"repaired": [], "missing": [str(damaged)], "unreadable": []},
+    )
     assert await store.verify(whole)
     with pytest.raises(ContentMissing):
         await store.verify(damaged)
@@ -89,7 +92,10 @@ async def test_store_repair__from_kubo__has_it_whole_again(
         *("store", "repair", "--data-dir", data_dir, "--json"),
         *("--kubo", kubo.url, "--bearer-file", kubo.bearer_file),
     )
-    assert (code, json.loads(out)) == (1, {"repaired": [str(lost)], "missing": [str(unknown)]})
+    assert (code, json.loads(out)) == (
+        1,
+        {"repaired": [str(lost)], "missing": [str(unknown)], "unreadable": []},
+    )
     assert await store.verify(lost) == len(content("x"))
 
 
@@ -120,11 +126,15 @@ async def test_store__exported_to_kubo_and_back__is_the_same_content(
 
     theirs = tmp_path / "theirs.car"
     theirs.write_bytes(kubo.ipfs("dag", "export", str(cid)))
-    assert theirs.read_bytes() != archive.read_bytes(), "their blocks stand in another order"
-    (tmp_path / "other/content").mkdir(parents=True)
-    code, out, _ = nftsvc("store", "import", theirs, "--data-dir", tmp_path / "other")
-    assert (code, out.decode().strip()) == (0, str(cid))
-    assert await EmbeddedStore(tmp_path / "other/content").verify(cid) == len(data)
+    assert theirs.read_bytes() == archive.read_bytes()
+    ours = EmbeddedStore(data_dir / "content").path_of(cid)
+    assert ours.read_bytes() != theirs.read_bytes(), "our blocks stand in another order"
+    for number, taken in enumerate((theirs, ours)):
+        other = tmp_path / f"other{number}"
+        (other / "content").mkdir(parents=True)
+        code, out, _ = nftsvc("store", "import", taken, "--data-dir", other)
+        assert (code, out.decode().strip()) == (0, str(cid))
+        assert await EmbeddedStore(other / "content").verify(cid) == len(data)
 
 
 @pytest.mark.needs("kubo")
@@ -138,7 +148,7 @@ async def test_store_import__file_that_kubo_chunked_otherwise__is_kept_under_its
     )
     cid = Cid.parse(told.decode().strip())
     (tmp_path / "its.car").write_bytes(kubo.ipfs("dag", "export", str(cid)))
-    assert await store.take(tmp_path / "its.car") == cid
+    assert await store.take(tmp_path / "its.car") == [cid]
     assert b"".join([part async for part in store.read(cid)]) == data
 
 
@@ -168,7 +178,7 @@ async def test_store_import__archive_that_is_false__leaves_nothing(
     (tmp_path / "false.car").write_bytes(archive)
     with pytest.raises(error):
         await store.take(tmp_path / "false.car")
-    assert store.contents() == []
+    assert [*store.contents()] == []
     assert not list((tmp_path / "data/content/incoming").iterdir())
 
 
@@ -185,3 +195,64 @@ def test_store_commands__wrong_use_and_false_archives__have_their_exit_codes(
     assert nftsvc("store", "export", missing, *folder)[0] == 1
     assert nftsvc("store", "import", tmp_path / "no.car", *folder)[0] == 1
     assert nftsvc("store", "import", tmp_path / "no.pdf", *folder)[0] == 64
+
+
+@pytest.mark.needs("kubo")
+async def test_store__packed_content_damaged__is_found_fetched_and_exported(
+    data_dir: Path, tmp_path: Path, store: EmbeddedStore, kubo: KuboNode
+) -> None:
+    datas = [content(f"packed {number}", 500) for number in range(20)]
+    cids = await store.put_many([stream(data) for data in datas])
+    await store.close()
+    (pack,) = (data_dir / "content" / "packs").glob("*.car")
+    kubo.ipfs("dag", "import", str(pack))
+    damaged = bytearray(pack.read_bytes())
+    damaged[damaged.index(datas[4]) + 100] ^= 1
+    pack.write_bytes(damaged)
+    code, out, _ = nftsvc("store", "check", "--data-dir", data_dir, "--json")
+    said = json.loads(out)
+    assert (code, said["contents"]) == (1, 20)
+    assert [found["cid"] for found in said["damaged"]] == [str(cids[4])]
+    code, out, _ = nftsvc(
+        *("store", "repair", "--data-dir", data_dir, "--json"),
+        *("--kubo", kubo.url, "--bearer-file", kubo.bearer_file),
+    )
+    assert (code, json.loads(out)["repaired"]) == (0, [str(cids[4])])
+    assert nftsvc("store", "check", "--data-dir", data_dir)[0] == 0
+    for number in (4, 5):
+        out_file = tmp_path / f"{number}.car"
+        assert (
+            nftsvc("store", "export", cids[number], "--data-dir", data_dir, "-o", out_file)[0] == 0
+        )
+        assert out_file.read_bytes() == kubo.ipfs("dag", "export", str(cids[number]))
+
+
+async def test_store_import__a_whole_pack__takes_every_content(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    other = EmbeddedStore(tmp_path / "other")
+    datas = [content(f"taken {number}", 500) for number in range(20)]
+    cids = await other.put_many([stream(data) for data in datas])
+    await other.close()
+    (pack,) = (tmp_path / "other" / "packs").glob("*.car")
+    code, out, _ = nftsvc("store", "import", pack, "--data-dir", data_dir)
+    assert (code, out.decode().split()) == (0, [str(cid) for cid in cids])
+    assert await EmbeddedStore(data_dir / "content").verify_many(cids) == [500] * 20
+
+
+async def test_store_repair__damaged_packed_content_and_no_source__sets_it_aside(
+    data_dir: Path, store: EmbeddedStore
+) -> None:
+    datas = [content(f"aside {number}", 500) for number in range(5)]
+    cids = await store.put_many([stream(data) for data in datas])
+    await store.close()
+    (pack,) = (data_dir / "content" / "packs").glob("*.car")
+    damaged = bytearray(pack.read_bytes())
+    damaged[damaged.index(datas[2]) + 100] ^= 1
+    pack.write_bytes(damaged)
+    code, out, _ = nftsvc("store", "repair", "--data-dir", data_dir, "--json")
+    assert (code, json.loads(out)["missing"]) == (1, [str(cids[2])])
+    assert nftsvc("store", "check", "--data-dir", data_dir)[0] == 0
+    assert set(store.contents()) == set(cids) - {cids[2]}
+    assert len(list((data_dir / "content" / "damaged").iterdir())) == 1
+    await store.close()

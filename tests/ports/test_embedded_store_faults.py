@@ -156,15 +156,15 @@ async def test_embedded__many_puts_of_one_content_at_once__keep_one(tmp_path: Pa
 async def test_embedded__opened_while_another_writes__leaves_the_writer_alone(
     tmp_path: Path,
 ) -> None:
-    data = content(CHUNK_BYTES * 2)
+    data = content(CHUNK_BYTES * 4)
     under_way, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:
-        yield data[:CHUNK_BYTES]
-        yield data[CHUNK_BYTES : CHUNK_BYTES + 1]
+        yield data[: CHUNK_BYTES * 2 + 1]
+        yield data[CHUNK_BYTES * 2 + 1 : CHUNK_BYTES * 3 + 1]
         under_way.set()
         await go_on.wait()
-        yield data[CHUNK_BYTES + 1 :]
+        yield data[CHUNK_BYTES * 3 + 1 :]
 
     store = EmbeddedStore(tmp_path)
     writing = asyncio.create_task(store.put(slow()))
@@ -182,7 +182,8 @@ async def test_embedded__cancelled_put__leaves_nothing(tmp_path: Path) -> None:
     under_way = asyncio.Event()
 
     async def endless() -> AsyncIterator[bytes]:
-        yield content(CHUNK_BYTES * 2)
+        yield content(CHUNK_BYTES * 3)
+        yield b"more"
         under_way.set()
         await asyncio.Event().wait()
 
