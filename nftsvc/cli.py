@@ -22,6 +22,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColu
 from nftsvc import terminal
 from nftsvc.adapters.folder import cid_of_folder
 from nftsvc.adapters.service_client import ServiceClient, ServiceRefused
+from nftsvc.chainkeeping import chain_app
 from nftsvc.core import media
 from nftsvc.core.errors import Misconfigured, NftsvcError, Refused, Unavailable
 from nftsvc.core.link import VerificationLink
@@ -57,6 +58,7 @@ app = typer.Typer(
 issue_app = typer.Typer(help="Issue a token for a deal or for product content.")
 app.add_typer(issue_app, name="issue")
 app.add_typer(store_app, name="store")
+app.add_typer(chain_app, name="chain")
 
 out = Console()
 err = Console(stderr=True)

@@ -1,18 +1,19 @@
 """Deploys the contracts, and checks that a chain holds exactly what a record says."""
 
+import hashlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar, cast
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from hexbytes import HexBytes
 from web3 import AsyncHTTPProvider, AsyncWeb3
 from web3.contract.async_contract import AsyncContractConstructor, AsyncContractFunction
 from web3.exceptions import Web3Exception
 from web3.types import TxReceipt
 
-from nftsvc.adapters.artifacts import artifact
-from nftsvc.core.deployment import DeployedContract, Deployment
+from nftsvc.adapters.artifacts import artifact, compiled, compiler_input
+from nftsvc.core.deployed_code import same_code
+from nftsvc.core.deployment import Argument, DeployedContract, Deployment
 from nftsvc.core.errors import (
     ChainUnavailable,
     Contradiction,
@@ -69,14 +70,18 @@ class Deployer:
         genesis = await self._w3.eth.get_block(0)
         contracts = {}
         for kind in AssetKind:
-            arguments: list[Any] = [admin.address, ADMIN_DELAY_SECONDS, RECOVERY_DELAY_SECONDS]
+            arguments: dict[str, Argument] = {
+                "admin": admin.address,
+                "adminDelay": ADMIN_DELAY_SECONDS,
+                "delay": RECOVERY_DELAY_SECONDS,
+            }
             if kind is AssetKind.PRODUCT_CONTENT:
-                arguments += [issuer, ROYALTY_BASIS_POINTS]
-            compiled = artifact(kind)
-            factory = self._w3.eth.contract(abi=compiled["abi"], bytecode=compiled["bytecode"])
-            receipt = await self._send(admin, factory.constructor(*arguments))
+                arguments |= {"royaltyReceiver": issuer, "royaltyBasisPoints": ROYALTY_BASIS_POINTS}
+            made = artifact(kind)
+            factory = self._w3.eth.contract(abi=made["abi"], bytecode=made["bytecode"])
+            receipt = await self._send(admin, factory.constructor(**arguments))
             address = self._w3.to_checksum_address(receipt["contractAddress"] or "")
-            contract = self._w3.eth.contract(address=address, abi=compiled["abi"])
+            contract = self._w3.eth.contract(address=address, abi=made["abi"])
             calls = contract.functions
             await self._send(admin, calls.authorizeIssuer(issuer))
             for role in ("REGISTRAR_ROLE", "PAUSER_ROLE"):
@@ -87,6 +92,7 @@ class Deployer:
                 BlockNumber(receipt["blockNumber"]),
                 TransactionHash(receipt["transactionHash"].to_0x_hex()),
                 self._hash(await self._w3.eth.get_code(address)),
+                arguments,
             )
         return Deployment(
             chain_id=ChainId(await self._w3.eth.chain_id),
@@ -94,6 +100,7 @@ class Deployer:
             issuer=issuer,
             contracts=contracts,
             solc_version=artifact(AssetKind.EXPORT_CONTRACT)["compiler"]["version"],
+            compiler_input=hashlib.sha256(compiler_input()).hexdigest(),
         )
 
     async def _check(self, deployment: Deployment) -> None:
@@ -110,7 +117,7 @@ class Deployer:
                 raise WrongContract(f"there is no code of {name} at {contract.address}")
             if self._hash(code) != contract.code_hash:
                 raise WrongContract(f"{name} at {contract.address} has not the recorded code")
-            if not _is_contract(code, artifact(kind)):
+            if not same_code(code, compiled(kind)):
                 raise WrongContract(
                     f"{name} at {contract.address} is not the contract of this version"
                 )
@@ -141,20 +148,3 @@ class Deployer:
 
     def _hash(self, code: bytes) -> str:
         return self._w3.keccak(code).to_0x_hex()
-
-
-def _is_contract(code: bytes, compiled: dict[str, Any]) -> bool:
-    """Whether `code` is the compiled contract.
-
-    Immutables are zero as compiled and were written in by the constructor, so their places are
-    left out. The metadata's hash at the end is not: it stands for the very sources.
-    """
-    expected = bytearray(HexBytes(compiled["deployedBytecode"]))
-    found = bytearray(code)
-    if len(found) != len(expected):
-        return False
-    for places in compiled["immutableReferences"].values():
-        for place in places:
-            span = slice(place["start"], place["start"] + place["length"])
-            found[span] = expected[span] = bytes(place["length"])
-    return found == expected
