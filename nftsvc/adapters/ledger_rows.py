@@ -1,7 +1,8 @@
 """Rows of the ledger's tables, read as what they stand for and written from it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from nftsvc.adapters import ledger_tables as t
 from nftsvc.core.assets import Envelope, Failure, Issuance, KeptDocument, TransactionSeen
 from nftsvc.core.cid import Cid
 from nftsvc.core.history import Block, RecordEvent, RecordKind
-from nftsvc.core.issuance import IssuanceStatus, StatusChange
+from nftsvc.core.issuance import IssuanceStatus, StatusChange, may_become
 from nftsvc.core.transaction import Attempt, SignedTransaction
 from nftsvc.core.types import (
     Address,
@@ -145,6 +146,35 @@ def record_of(row: Any) -> RecordEvent:
         status=TokenStatus(row.status) if row.status else None,
         reason=row.reason,
     )
+
+
+def event_row(issuance: str, status: IssuanceStatus, at: datetime, cause: str) -> dict[str, Any]:
+    """A change of status as a row of `issuance_events`."""
+    return {"issuance": issuance, "status": status.value, "at": at, "cause": cause}
+
+
+async def advance(
+    connection: AsyncConnection,
+    issuances: Collection[str],
+    *,
+    current: IssuanceStatus,
+    to: IssuanceStatus,
+    at: datetime,
+    cause: str,
+) -> int:
+    """Move the issuances that stand at `current`, each with its event; gives how many moved."""
+    if not may_become(current, to):
+        raise ValueError(f"an issuance that is {current} cannot become {to}")
+    moved = await connection.execute(
+        sa.update(t.issuances)
+        .where(t.issuances.c.id.in_(list(issuances)), t.issuances.c.status == current.value)
+        .values(status=to.value)
+        .returning(t.issuances.c.id)
+    )
+    events = [event_row(id_, to, at, cause) for id_ in moved.scalars()]
+    if events:
+        await connection.execute(sa.insert(t.issuance_events), events)
+    return len(events)
 
 
 def _optional(kind: Any, value: Any) -> Any:

@@ -1,38 +1,35 @@
-"""The ledger in SQL: issuances, batches and transactions.
+"""The ledger in SQL: issuances and batches.
 
-How requests come in: `sql_accepting`. What the chain said: `sql_records`.
+How requests come in: `sql_accepting`. What is sent: `sql_transactions`. What the chain said:
+`sql_records`.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nftsvc.adapters import ledger_rows as rows
 from nftsvc.adapters import ledger_tables as t
 from nftsvc.adapters.database import Database
 from nftsvc.adapters.sql_accepting import SqlAccepting
 from nftsvc.adapters.sql_records import SqlRecords
+from nftsvc.adapters.sql_transactions import SqlTransactions
 from nftsvc.core.assets import Failure, Issuance, KeptDocument
 from nftsvc.core.cid import Cid
 from nftsvc.core.issuance import IssuanceStatus, may_become
-from nftsvc.core.transaction import Attempt, Receipt, WrittenTransaction
 from nftsvc.core.types import (
-    Address,
     AssetId,
     AssetKind,
     BatchId,
     Digest,
     IssuanceId,
-    Nonce,
 )
 from nftsvc.ports import Ledger
 
 
-class SqlLedger(SqlAccepting, SqlRecords, Ledger):
+class SqlLedger(SqlAccepting, SqlTransactions, SqlRecords, Ledger):
     """The ledger in one SQL database."""
 
     def __init__(self, database: Database) -> None:
@@ -69,7 +66,9 @@ class SqlLedger(SqlAccepting, SqlRecords, Ledger):
         cause: str,
     ) -> int:
         async with self._database.writing() as connection:
-            return await _advance(connection, issuances, current=current, to=to, at=at, cause=cause)
+            return await rows.advance(
+                connection, issuances, current=current, to=to, at=at, cause=cause
+            )
 
     async def fail(self, issuance: IssuanceId, *, failure: Failure, at: datetime) -> None:
         able = [s.value for s in IssuanceStatus if may_become(s, IssuanceStatus.FAILED)]
@@ -84,7 +83,7 @@ class SqlLedger(SqlAccepting, SqlRecords, Ledger):
                 )
             )
             if moved.rowcount:
-                event = _event(issuance, IssuanceStatus.FAILED, at, failure.code)
+                event = rows.event_row(issuance, IssuanceStatus.FAILED, at, failure.code)
                 await connection.execute(sa.insert(t.issuance_events).values(event))
 
     async def assign(self, kind: AssetKind, *, most: int, at: datetime) -> BatchId | None:
@@ -146,83 +145,6 @@ class SqlLedger(SqlAccepting, SqlRecords, Ledger):
                 sa.update(t.batches).where(t.batches.c.id == batch).values(finished=True)
             )
 
-    async def write(
-        self,
-        batch: BatchId,
-        issuances: Collection[IssuanceId],
-        *,
-        sender: Address,
-        least_nonce: Nonce,
-        at: datetime,
-        sign: Callable[[Nonce], Awaitable[Attempt]],
-    ) -> WrittenTransaction:
-        async with self._database.writing() as connection:
-            await connection.execute(
-                self._database.insert_new(t.lanes).values(sender=sender, next_nonce=least_nonce)
-            )
-            lane = sa.select(t.lanes.c.next_nonce).where(t.lanes.c.sender == sender)
-            following = (await connection.execute(lane.with_for_update())).scalar_one()
-            # Only whoever holds the lane may look: two workers must not both find nothing.
-            if written := await _written(connection, batch):
-                return written
-            nonce = Nonce(max(following, least_nonce))
-            attempt = await sign(nonce)
-            await connection.execute(
-                sa.update(t.lanes).where(t.lanes.c.sender == sender).values(next_nonce=nonce + 1)
-            )
-            inserted = await connection.execute(
-                sa.insert(t.transactions)
-                .values(batch=batch, sender=sender, nonce=nonce, abandoned=False)
-                .returning(t.transactions.c.ordinal)
-            )
-            await connection.execute(
-                sa.insert(t.attempts).values(
-                    hash=attempt.signed.transaction_hash,
-                    transaction=inserted.scalar_one(),
-                    number=0,
-                    raw=attempt.signed.raw,
-                    max_fee=attempt.max_fee,
-                    max_priority_fee=attempt.max_priority_fee,
-                    at=at,
-                )
-            )
-            await _advance(
-                connection,
-                issuances,
-                current=IssuanceStatus.STORED,
-                to=IssuanceStatus.SUBMITTED,
-                at=at,
-                cause=attempt.signed.transaction_hash,
-            )
-            return WrittenTransaction(batch, sender, nonce, (attempt,))
-
-    async def written(self, batch: BatchId) -> WrittenTransaction | None:
-        async with self._database.reading() as connection:
-            return await _written(connection, batch)
-
-    async def abandon(self, transaction: WrittenTransaction) -> None:
-        async with self._database.writing() as connection:
-            await connection.execute(
-                sa.update(t.transactions)
-                .where(
-                    t.transactions.c.batch == transaction.batch,
-                    t.transactions.c.nonce == transaction.nonce,
-                )
-                .values(abandoned=True)
-            )
-
-    async def mined(self, batch: BatchId, *, receipt: Receipt | None) -> None:
-        async with self._database.writing() as connection:
-            await connection.execute(
-                sa.update(t.transactions)
-                .where(t.transactions.c.batch == batch, t.transactions.c.abandoned.is_(False))
-                .values(
-                    mined_hash=receipt.transaction_hash if receipt else None,
-                    mined_block=receipt.block_number if receipt else None,
-                    mined_block_hash=receipt.block_hash if receipt else None,
-                )
-            )
-
     async def assets_with(self, document: Digest) -> tuple[AssetId, ...]:
         with_it = sa.select(t.documents.c.issuance).where(t.documents.c.sha256 == document.hex())
         query = (
@@ -251,48 +173,4 @@ def _unassigned(kind: AssetKind) -> sa.ColumnElement[bool]:
         t.issuances.c.kind == kind.value,
         t.issuances.c.batch.is_(None),
         t.issuances.c.status.in_([IssuanceStatus.ACCEPTED.value, IssuanceStatus.STORED.value]),
-    )
-
-
-def _event(issuance: str, status: IssuanceStatus, at: datetime, cause: str) -> dict[str, Any]:
-    return {"issuance": issuance, "status": status.value, "at": at, "cause": cause}
-
-
-async def _advance(
-    connection: AsyncConnection,
-    issuances: Collection[str],
-    *,
-    current: IssuanceStatus,
-    to: IssuanceStatus,
-    at: datetime,
-    cause: str,
-) -> int:
-    if not may_become(current, to):
-        raise ValueError(f"an issuance that is {current} cannot become {to}")
-    moved = await connection.execute(
-        sa.update(t.issuances)
-        .where(t.issuances.c.id.in_(list(issuances)), t.issuances.c.status == current.value)
-        .values(status=to.value)
-        .returning(t.issuances.c.id)
-    )
-    events = [_event(id_, to, at, cause) for id_ in moved.scalars()]
-    if events:
-        await connection.execute(sa.insert(t.issuance_events), events)
-    return len(events)
-
-
-async def _written(connection: AsyncConnection, batch: BatchId) -> WrittenTransaction | None:
-    query = (
-        sa.select(t.transactions, t.attempts)
-        .join(t.attempts, t.attempts.c.transaction == t.transactions.c.ordinal)
-        .where(t.transactions.c.batch == batch, t.transactions.c.abandoned.is_(False))
-        .order_by(t.attempts.c.number)
-    )
-    found = (await connection.execute(query)).all()
-    if not found:
-        return None
-    attempts = tuple(map(rows.attempt_of, found))
-    first = found[0]
-    return WrittenTransaction(
-        batch, Address(first.sender), Nonce(first.nonce), attempts, first.mined_block_hash
     )

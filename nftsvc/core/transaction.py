@@ -76,7 +76,7 @@ class Attempt:
 class WrittenTransaction:
     """A transaction in the ledger: one nonce of one lane, and all attempts at it, oldest first.
 
-    `mined_in` is the block that held one of them when last seen.
+    `mined_in` is the block that held one of them when last seen, `mined_at` its number.
     """
 
     batch: BatchId
@@ -84,6 +84,7 @@ class WrittenTransaction:
     nonce: Nonce
     attempts: tuple[Attempt, ...]
     mined_in: BlockHash | None = None
+    mined_at: BlockNumber | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,15 @@ class Ledger(Accepting):
         """
 
     @abstractmethod
+    async def replace(
+        self, transaction: WrittenTransaction, *, attempt: Attempt, at: datetime
+    ) -> WrittenTransaction:
+        """Keep another attempt at the same nonce, before it is sent.
+
+        Where somebody else has added one meanwhile, nothing is kept. Gives what is written now.
+        """
+
+    @abstractmethod
     async def written(self, batch: BatchId) -> WrittenTransaction | None:
         """The transaction that carries a batch."""
 

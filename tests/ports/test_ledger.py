@@ -275,6 +275,33 @@ async def test_abandon__then_write__another_nonce_for_the_batch(ledger: Ledger) 
     assert again.nonce == written.nonce + 1
 
 
+def _attempt(fee: int) -> Attempt:
+    hash_ = TransactionHash(f"0x{secrets.token_hex(32)}")
+    return Attempt(SignedTransaction(f"raw {fee}".encode(), hash_), Wei(fee), Wei(1))
+
+
+async def test_replace__kept_beside_the_older__and_only_on_what_was_seen(ledger: Ledger) -> None:
+    sent = request()
+    batch = await _batch(ledger, sent)
+    first = await _write(ledger, batch, sent)
+    second = await ledger.replace(first, attempt=_attempt(10), at=NOW)
+    assert [a.max_fee for a in second.attempts] == [9, 10]
+    assert second == await ledger.written(batch)
+    late = await ledger.replace(first, attempt=_attempt(11), at=NOW)
+    assert late == second, "another worker was first: its attempt counts"
+    found = await ledger.issuance(sent.issuance)
+    assert found is not None
+    assert found.transaction is not None
+    assert found.transaction.transaction_hash == second.attempts[1].signed.transaction_hash
+    older = first.attempts[0].signed.transaction_hash
+    block = BlockHash("0x" + "ab" * 32)
+    await ledger.mined(batch, receipt=Receipt(older, BlockNumber(9), block, succeeded=True))
+    found = await ledger.issuance(sent.issuance)
+    assert found is not None
+    assert found.transaction is not None
+    assert found.transaction.transaction_hash == older, "the older one may win"
+
+
 async def test_mined__and_left_again__is_seen_with_the_issuance(ledger: Ledger) -> None:
     sent = request()
     batch = await _batch(ledger, sent)
@@ -289,7 +316,7 @@ async def test_mined__and_left_again__is_seen_with_the_issuance(ledger: Ledger) 
     assert found.transaction.block_number == 9
     seen = await ledger.written(batch)
     assert seen is not None
-    assert seen.mined_in == block
+    assert (seen.mined_in, seen.mined_at) == (block, 9)
     await ledger.mined(batch, receipt=None)
     seen = await ledger.written(batch)
     assert seen is not None
