@@ -9,19 +9,22 @@ import hmac
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from nftsvc.adapters.age_sealer import AgeSealer, recipient_of
 from nftsvc.adapters.database import Database, database_urls
-from nftsvc.adapters.dbos_engine import DbosEngine
+from nftsvc.adapters.dbos_engine import JOURNEY_VERSION, DbosEngine
 from nftsvc.adapters.deployer import Deployer
 from nftsvc.adapters.embedded_store import EmbeddedStore
 from nftsvc.adapters.evm_chain import EvmChain
 from nftsvc.adapters.failover_chain import FailoverChain
+from nftsvc.adapters.folder_lock import FolderLock
 from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.adapters.kubo_store import KuboStore
 from nftsvc.adapters.spool import FolderSpool
+from nftsvc.adapters.sql_leases import SqlLeases
 from nftsvc.adapters.sql_ledger import SqlLedger
 from nftsvc.adapters.system_clock import SystemClock
 from nftsvc.core.canonical import Json
@@ -42,6 +45,7 @@ from nftsvc.core.types import (
     Address,
     AssetId,
     AssetKind,
+    BatchId,
     BlockNumber,
     Digest,
     Gas,
@@ -50,15 +54,30 @@ from nftsvc.core.types import (
     parse_address,
 )
 from nftsvc.flows.accept import AcceptFlow, Limits, Part
+from nftsvc.flows.carry import Carrier
 from nftsvc.flows.dispatch import Dispatcher
 from nftsvc.flows.draft import Drafted, Drafter
 from nftsvc.flows.follow import Follower
+from nftsvc.flows.heartbeat import Heartbeat
 from nftsvc.flows.issuances import Issuances
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
 from nftsvc.flows.read import ReadFlow
 from nftsvc.flows.storing import Storing
 from nftsvc.flows.views import AssetView, Content, HistoryPage, IssuanceView
-from nftsvc.ports import Chain, Clock, ContentStore, Engine, Ledger, Sealer, Signer, Spool
+from nftsvc.ports import (
+    Chain,
+    Clock,
+    ContentStore,
+    Engine,
+    Fence,
+    Leases,
+    Ledger,
+    Role,
+    Sealer,
+    Signer,
+    Spool,
+    Steps,
+)
 from nftsvc.settings import Settings, read_secret, read_trust
 
 GWEI: Final = 10**9
@@ -97,6 +116,7 @@ class Adapters:
     spool: Spool
     sealer: Sealer
     engine: Engine
+    leases: Leases
     clock: Clock
 
 
@@ -119,6 +139,7 @@ class Application:
         self._deployment = deployment
         self._trust = trust
         self._api_tokens = api_tokens
+        self._role = Role(settings.role)
         self._tasks: list[asyncio.Task[None]] = []
         self._fault: NftsvcError | None = None
         ledger, chain, clock = adapters.ledger, adapters.chain, adapters.clock
@@ -147,24 +168,18 @@ class Application:
             recipient=recipient,
             public_url=settings.public_url,
         )
-        self._storing = Storing(
-            ledger=ledger, spool=adapters.spool, contents=adapters.contents, clock=clock
+        self._storing = self._storing_in(ledger)
+        self._gas_cap = Gas(settings.transaction_gas_cap)
+        self._heartbeat = Heartbeat(
+            leases=adapters.leases, clock=clock, lease_seconds=settings.lease_seconds
         )
-        gas_cap = Gas(settings.transaction_gas_cap)
-        self._issuing = IssueFlow(
-            ledger=ledger,
-            chain=chain,
-            signer=adapters.signer,
-            storing=self._storing,
-            clock=clock,
-            policy=SendingPolicy(fee_cap=Wei(settings.fee_cap_gwei * GWEI), gas_cap=gas_cap),
-        )
+        self._carrier = Carrier(leases=adapters.leases, engine=adapters.engine, clock=clock)
         self._dispatcher = Dispatcher(
             ledger=ledger,
-            engine=adapters.engine,
+            carrier=self._carrier,
             clock=clock,
             deadline=settings.batch_deadline_ms / 1000,
-            gas_cap=gas_cap,
+            gas_cap=self._gas_cap,
         )
         self._follower = Follower(
             ledger=ledger,
@@ -186,6 +201,10 @@ class Application:
         `LedgerUnavailable`. A chain that is away is waited for while requests are accepted.
         """
         await self._adapters.ledger.start()
+        await self._adapters.leases.start()
+        self._begin(self._heartbeat.run())
+        if not self._role.works:
+            return
         await self._storing.sweep()
         try:
             await self._check_chain()
@@ -203,9 +222,14 @@ class Application:
         # What a task failed with was told when it did, in the log and by `health`.
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await self._carrier.stop()
         await self._adapters.engine.stop()
         await self._adapters.chain.close()
         await self._adapters.contents.close()
+        try:
+            await self._adapters.leases.stop()
+        except Unavailable as error:
+            _log.warning("leaving without a word: %s (%s)", error, error.code)
         await self._adapters.ledger.stop()
 
     # issuing
@@ -314,9 +338,31 @@ class Application:
         await self._work()
 
     async def _work(self) -> None:
-        await self._adapters.engine.start(self._issuing.run)
+        await self._adapters.engine.start(self._carry)
         self._begin(self._dispatcher.run())
-        self._begin(self._follower.run())
+        self._begin(self._follower.run(self._adapters.leases))
+
+    async def _carry(self, batch: BatchId, fence: Fence, steps: Steps) -> None:
+        ledger = self._adapters.ledger.fenced(fence)
+        issuing = IssueFlow(
+            ledger=ledger,
+            chain=self._adapters.chain,
+            signer=self._adapters.signer,
+            storing=self._storing_in(ledger),
+            clock=self._adapters.clock,
+            policy=SendingPolicy(
+                fee_cap=Wei(self.settings.fee_cap_gwei * GWEI), gas_cap=self._gas_cap
+            ),
+        )
+        await issuing.run(batch, steps)
+
+    def _storing_in(self, ledger: Ledger) -> Storing:
+        return Storing(
+            ledger=ledger,
+            spool=self._adapters.spool,
+            contents=self._adapters.contents,
+            clock=self._adapters.clock,
+        )
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
@@ -360,9 +406,18 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
         )
     database = settings.database_url.get_secret_value() if settings.database_url else None
     ledger_url, engine_url = database_urls(settings.data_dir, given=database)
+    shared = Database(ledger_url)
+    role = Role(settings.role)
+    alone = role.works and shared.dialect == "sqlite"
+    leases = SqlLeases(
+        shared,
+        role=role,
+        version=f"{version('nftsvc')}/{JOURNEY_VERSION}",
+        alone=FolderLock(settings.data_dir) if alone else None,
+    )
     contracts = {kind: contract.address for kind, contract in deployment.contracts.items()}
     return Adapters(
-        ledger=SqlLedger(Database(ledger_url)),
+        ledger=SqlLedger(shared),
         chain=FailoverChain(
             [
                 EvmChain(
@@ -381,7 +436,8 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
         else EmbeddedStore(settings.data_dir / "content"),
         spool=FolderSpool(settings.data_dir / "spool"),
         sealer=AgeSealer(),
-        engine=DbosEngine(engine_url),
+        engine=DbosEngine(engine_url, executor=leases.worker),
+        leases=leases,
         clock=SystemClock(),
     )
 

@@ -29,6 +29,7 @@ from nftsvc.core.link import VerificationLink
 from nftsvc.core.types import Digest
 from nftsvc.core.unixfs import cid_of_stream
 from nftsvc.core.verify import Verdict
+from nftsvc.ports import Role
 from nftsvc.storekeeping import store_app
 
 DONE, REFUSED, COULD_NOT_ASK, USAGE, INTERNAL = 0, 1, 2, 64, 70
@@ -224,6 +225,10 @@ def verify(
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
+    role: Annotated[
+        Role | None,
+        typer.Option(help="Take in requests, carry them out, or both; else NFTSVC_ROLE says."),
+    ] = None,
 ) -> None:
     """Run the service.
 
@@ -235,7 +240,8 @@ def serve(
     from nftsvc.settings import Settings
     from nftsvc.web.app import create_app
 
-    web = create_app(bootstrap(Settings.load()))
+    given = {} if role is None else {"role": role.value}
+    web = create_app(bootstrap(Settings.load(**given)))
     config = uvicorn.Config(web, host=host, port=port, log_level="warning", server_header=False)
     uvicorn.Server(config).run()
 

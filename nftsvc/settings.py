@@ -59,6 +59,12 @@ class VerifierSettings(_Loaded):
 class Settings(_Loaded):
     """Everything the service is told from outside."""
 
+    role: Literal["api", "worker", "both"] = Field(
+        "both", description="What this process does: take in requests, carry them out, or both."
+    )
+    lease_seconds: float = Field(
+        10.0, ge=1, description="Silence after which another worker takes over a worker's work."
+    )
     public_url: str = Field(
         "http://127.0.0.1:8080", description="Address that links and QR codes lead to."
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,8 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from nftsvc.adapters.ledger_tables import leases
 from nftsvc.adapters.migrations import migrate
-from nftsvc.core.errors import DiskFull, LedgerUnavailable, Misconfigured
+from nftsvc.core.errors import DiskFull, LeaseLost, LedgerUnavailable, Misconfigured
+from nftsvc.ports import Fence
 
 BUSY_MILLISECONDS: Final = 15_000
 MIGRATION_LOCK: Final = 0x6E667473
@@ -45,6 +48,17 @@ class Database:
 
     def __init__(self, url: sa.URL) -> None:
         self._engine = _engine(url)
+        self._fence: Fence | None = None
+
+    def fenced(self, fence: Fence) -> "Database":
+        """The same connections; each transaction that writes begins with a look at the fence.
+
+        The lease's row stays locked to the transaction's end: who wants to take the lease over
+        waits for it, and what is written was written while the lease was held.
+        """
+        bound = copy(self)
+        bound._fence = fence  # noqa: SLF001 - one of ours
+        return bound
 
     @property
     def dialect(self) -> str:
@@ -70,9 +84,14 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that writes; on SQLite it holds the one write lock from the start."""
+        """A transaction that writes; on SQLite it holds the one write lock from the start.
+
+        Raises `LeaseLost` where there is a fence and it is not held any more.
+        """
         options = {_WRITES: True}
         async with self._transaction(self._engine.execution_options(**options)) as connection:
+            if self._fence is not None:
+                await _check(connection, self._fence)
             yield connection
 
     def insert_new(self, table: sa.Table) -> Any:
@@ -92,6 +111,17 @@ class Database:
             raise LedgerUnavailable(f"the database did not answer: {cause}") from error
         except OSError as error:
             raise LedgerUnavailable(f"the database did not answer: {error}") from error
+
+
+async def _check(connection: AsyncConnection, fence: Fence) -> None:
+    held = (
+        sa.select(leases.c.epoch)
+        .where(leases.c.name == fence.lease)
+        .where(leases.c.holder == fence.worker, leases.c.epoch == fence.epoch)
+        .with_for_update(read=True)
+    )
+    if (await connection.execute(held)).one_or_none() is None:
+        raise LeaseLost(fence.lease, epoch=fence.epoch)
 
 
 def _engine(url: sa.URL) -> AsyncEngine:

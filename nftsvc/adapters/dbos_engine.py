@@ -1,7 +1,7 @@
-"""Journeys on DBOS: one durable workflow for one batch; its input is the batch's id.
+"""Journeys on DBOS: one durable workflow for one lease of a batch; its inputs are ids.
 
-Everything that a journey has to know again after a crash lies in the ledger; DBOS knows which
-steps ended, and starts what was under way again when the service starts.
+Everything that a journey has to know again after a crash lies in the ledger, and who goes on
+after one is decided by the leases. DBOS records which step of which lease ended.
 """
 
 import asyncio
@@ -12,15 +12,14 @@ from typing import Final
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
-from nftsvc.core.errors import Misconfigured
-from nftsvc.core.types import BatchId
-from nftsvc.ports import Engine, Journey
+from nftsvc.core.errors import LeaseLost, Misconfigured
+from nftsvc.core.types import BatchId, WorkerId
+from nftsvc.ports import Engine, Fence, Journey
 
 APPLICATION: Final = "nftsvc"
 JOURNEY_VERSION: Final = "1"
-"""Changes only with the order or the names of the steps: an upgraded service that keeps it
-takes up what the older one left."""
-_DEAD: Final = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
+"""Changes with the order or the names of the steps. Workers of two versions may work side by
+side: no workflow passes from one to the other, only batches do, and those the ledger knows."""
 
 
 class DbosEngine(Engine):
@@ -28,11 +27,11 @@ class DbosEngine(Engine):
 
     _running: "DbosEngine | None" = None
 
-    def __init__(self, url: str, *, executor: str = "local") -> None:
+    def __init__(self, url: str, *, executor: str, version: str = JOURNEY_VERSION) -> None:
         self._config: DBOSConfig = {
             "name": APPLICATION,
             "system_database_url": url,
-            "application_version": JOURNEY_VERSION,
+            "application_version": version,
             "executor_id": executor,
             "log_level": "ERROR",
         }
@@ -47,16 +46,12 @@ class DbosEngine(Engine):
         DBOS(config=self._config)
         DBOS.launch()
 
-    async def carry(self, batch: BatchId) -> None:
-        for attempt in range(1_000_000):
-            workflow = batch if attempt == 0 else f"{batch}-{attempt}"
-            status = await DBOS.get_workflow_status_async(workflow)
-            if status is not None and status.status in _DEAD:
-                continue
-            if status is None:
-                with SetWorkflowID(workflow):
-                    await DBOS.start_workflow_async(_carry, batch)
-            return
+    async def carry(self, batch: BatchId, *, fence: Fence) -> None:
+        with SetWorkflowID(f"{batch}-{fence.epoch}"):
+            handle = await DBOS.start_workflow_async(_carry, batch, fence.worker, fence.epoch)
+        # Who waits may be stopped; the workflow itself is stopped by `stop`.
+        if not await asyncio.shield(handle.get_result()):
+            raise LeaseLost(fence.lease, epoch=fence.epoch)
 
     async def stop(self) -> None:
         if DbosEngine._running is not self:
@@ -70,16 +65,19 @@ class DbosEngine(Engine):
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         DbosEngine._running = None
 
-    async def run(self, batch: BatchId) -> None:
-        """The workflow's body: the journey, with each step's end recorded."""
+    async def run(self, batch: BatchId, fence: Fence) -> bool:
+        """The workflow's body: the journey, each step's end recorded. False where it was lost."""
         task = asyncio.current_task()
         if self._journey is None or task is None:
             raise Misconfigured("the engine was not started")
         self._tasks.add(task)
         try:
-            await self._journey(batch, _step)
+            await self._journey(batch, fence, _step)
+        except LeaseLost:
+            return False
         finally:
             self._tasks.discard(task)
+        return True
 
 
 async def _step(name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -90,8 +88,8 @@ async def _step(name: str, work: Callable[[], Awaitable[None]]) -> None:
 
 
 @DBOS.workflow(name="issue-batch", max_recovery_attempts=None)
-async def _carry(batch: str) -> None:
+async def _carry(batch: str, worker: str, epoch: int) -> bool:
     engine = DbosEngine._running  # noqa: SLF001 - DBOS finds workflows in modules, not in objects
     if engine is None:
         raise Misconfigured("no engine is running")
-    await engine.run(BatchId(batch))
+    return await engine.run(BatchId(batch), Fence(batch, WorkerId(worker), epoch))

@@ -198,3 +198,23 @@ follower: Final = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("finalized", sa.BigInteger, nullable=False),
 )
+
+workers: Final = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("role", sa.String(10), nullable=False),
+    sa.Column("version", sa.String(40), nullable=False),
+    sa.Column("place", sa.String(255), nullable=False),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("beats", sa.BigInteger, nullable=False),
+)
+
+leases: Final = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(80), primary_key=True),
+    sa.Column("holder", sa.ForeignKey("workers.id"), index=True),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+)

@@ -6,7 +6,9 @@ How requests come in: `sql_accepting`. What is sent: `sql_transactions`. What th
 
 import secrets
 from collections.abc import Collection
+from copy import copy
 from datetime import datetime
+from typing import Self
 
 import sqlalchemy as sa
 
@@ -26,7 +28,7 @@ from nftsvc.core.types import (
     Digest,
     IssuanceId,
 )
-from nftsvc.ports import Ledger
+from nftsvc.ports import Fence, Ledger
 
 
 class SqlLedger(SqlAccepting, SqlTransactions, SqlRecords, Ledger):
@@ -40,6 +42,11 @@ class SqlLedger(SqlAccepting, SqlTransactions, SqlRecords, Ledger):
 
     async def stop(self) -> None:
         await self._database.stop()
+
+    def fenced(self, fence: Fence) -> Self:
+        bound = copy(self)
+        bound._database = self._database.fenced(fence)  # noqa: SLF001 - one of ours
+        return bound
 
     async def issuance(self, issuance: IssuanceId) -> Issuance | None:
         async with self._database.reading() as connection:
@@ -85,6 +92,12 @@ class SqlLedger(SqlAccepting, SqlTransactions, SqlRecords, Ledger):
             if moved.rowcount:
                 event = rows.event_row(issuance, IssuanceStatus.FAILED, at, failure.code)
                 await connection.execute(sa.insert(t.issuance_events).values(event))
+
+    async def has_unassigned(self) -> bool:
+        some = sa.or_(*map(_unassigned, AssetKind))
+        async with self._database.reading() as connection:
+            found = await connection.execute(sa.select(t.issuances.c.ordinal).where(some).limit(1))
+            return found.one_or_none() is not None
 
     async def assign(self, kind: AssetKind, *, most: int, at: datetime) -> BatchId | None:
         chosen = (

@@ -18,6 +18,7 @@
     │   ├── ContentUnavailable
     │   ├── LedgerUnavailable
     │   └── DiskFull
+    ├── LeaseLost                   another worker holds what this one was working on
     ├── Contradiction               somebody answered, and the answer is false
     │   ├── ContentMissing          the store says that it does not have the content
     │   ├── ContentCorrupt          the store gave other bytes than were asked for
@@ -190,6 +191,17 @@ class DiskFull(Unavailable):
     """No room for the bytes that were sent. Nothing half-written is visible."""
 
     code = "disk-full"
+
+
+class LeaseLost(NftsvcError):
+    """Another worker holds the lease now: nothing was written, and nothing is left to do here."""
+
+    code = "lease-lost"
+
+    def __init__(self, lease: str, *, epoch: int) -> None:
+        super().__init__(f"{lease} is not held in epoch {epoch} any more")
+        self.lease = lease
+        self.epoch = epoch
 
 
 class Contradiction(NftsvcError):

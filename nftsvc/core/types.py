@@ -38,6 +38,8 @@ Gas = NewType("Gas", int)
 ChainId = NewType("ChainId", int)
 IssuanceId = NewType("IssuanceId", str)
 BatchId = NewType("BatchId", str)
+WorkerId = NewType("WorkerId", str)
+"""One process of the service, from its start to its end."""
 
 MAX_CHAIN_ID: Final = 2**53 - 1
 """Beyond it JavaScript loses digits, and browser and command line would read two chains."""

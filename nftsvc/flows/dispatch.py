@@ -1,4 +1,4 @@
-"""Groups accepted issuances into batches and gives each to the engine."""
+"""Groups accepted issuances into batches and has each of them carried."""
 
 import asyncio
 import contextlib
@@ -8,11 +8,13 @@ from typing import Final
 from nftsvc.core.errors import NftsvcError
 from nftsvc.core.transaction import TRANSACTION_GAS_CAP
 from nftsvc.core.types import AssetKind, Gas
-from nftsvc.ports import Clock, Engine, Ledger
+from nftsvc.flows.carry import Carrier
+from nftsvc.ports import Clock, Ledger
 
 GAS_PER_TOKEN: Final = Gas(65_000)
 """More than any single issue was measured to use."""
-LOOK_AGAIN_SECONDS: Final = 30.0
+POLL_SECONDS: Final = 0.25
+"""How often a worker looks for what another process accepted."""
 
 _log = logging.getLogger(__name__)
 
@@ -24,44 +26,39 @@ class Dispatcher:
         self,
         *,
         ledger: Ledger,
-        engine: Engine,
+        carrier: Carrier,
         clock: Clock,
         deadline: float,
         gas_cap: Gas = TRANSACTION_GAS_CAP,
     ) -> None:
         self._ledger = ledger
-        self._engine = engine
+        self._carrier = carrier
         self._clock = clock
         self._deadline = deadline
         self._most = max(1, gas_cap // GAS_PER_TOKEN)
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """An issuance was accepted."""
+        """An issuance was accepted in this process."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Dispatch until cancelled. What an earlier process left undone comes first."""
+        """Dispatch until cancelled."""
         while True:
             try:
-                for batch in await self._ledger.open_batches():
-                    await self._engine.carry(batch)
-                await self._dispatch()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_AGAIN_SECONDS):
-                        await self._until_woken()
+                await self._carrier.take_up()
+                if self._woken.is_set() or await self._ledger.has_unassigned():
+                    await self._clock.sleep(self._deadline)
+                    self._woken.clear()
+                    await self._dispatch()
             except NftsvcError as error:
                 _log.warning("cannot dispatch: %s (%s)", error, error.code)
                 await self._clock.sleep(1.0)
-
-    async def _until_woken(self) -> None:
-        while True:
-            await self._woken.wait()
-            await self._clock.sleep(self._deadline)
-            self._woken.clear()
-            await self._dispatch()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._woken.wait()
 
     async def _dispatch(self) -> None:
         for kind in AssetKind:
             while batch := await self._ledger.assign(kind, most=self._most, at=self._clock.now()):
-                await self._engine.carry(batch)
+                await self._carrier.carry(batch)

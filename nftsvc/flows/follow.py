@@ -3,10 +3,16 @@
 import logging
 from typing import Final
 
-from nftsvc.core.errors import ChainRewritten, ChainUnavailable, NftsvcError
+from nftsvc.core.errors import (
+    ChainRewritten,
+    ChainUnavailable,
+    LeaseLost,
+    LedgerUnavailable,
+    NftsvcError,
+)
 from nftsvc.core.history import Block, Heads
 from nftsvc.core.types import BlockNumber
-from nftsvc.ports import Chain, Clock, Ledger
+from nftsvc.ports import FOLLOWER, Chain, Clock, Leases, Ledger
 
 POLL_SECONDS: Final = 1.0
 MOST_BLOCKS: Final = 2_000
@@ -19,7 +25,7 @@ class Follower:
     """Follows from `start`, the block that the oldest of our contracts was deployed in."""
 
     def __init__(self, *, ledger: Ledger, chain: Chain, clock: Clock, start: BlockNumber) -> None:
-        self._ledger = ledger
+        self._unfenced = self._ledger = ledger
         self._chain = chain
         self._clock = clock
         self._start = start
@@ -27,11 +33,30 @@ class Follower:
         self.heads: Heads | None = None
         self.fault: NftsvcError | None = None
 
-    async def run(self) -> None:
-        """Follow until cancelled. A rewrite beyond finality stops it, and stays in `fault`."""
+    async def run(self, leases: Leases) -> None:
+        """Follow while the follower's lease is ours, wait while it is not, until cancelled.
+
+        A rewrite beyond finality stops it, and stays in `fault`.
+        """
+        while self.fault is None or not isinstance(self.fault, ChainRewritten):
+            try:
+                fence = await leases.take(FOLLOWER)
+                if fence is not None:
+                    self._ledger = self._unfenced.fenced(fence)
+                    await self._follow()
+            except LeaseLost:
+                _log.warning("another worker follows the chain now")
+                self.heads = None
+            except LedgerUnavailable as error:
+                _log.warning("cannot look who follows the chain: %s (%s)", error, error.code)
+            await self._clock.sleep(POLL_SECONDS)
+
+    async def _follow(self) -> None:
         while True:
             try:
                 await self.catch_up()
+            except LeaseLost:
+                raise
             except ChainRewritten as alarm:
                 self.fault = alarm
                 _log.critical("%s: no record is believed any more until an operator looks", alarm)

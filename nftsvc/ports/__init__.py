@@ -9,12 +9,14 @@ from nftsvc.ports.chain import Chain
 from nftsvc.ports.clock import Clock
 from nftsvc.ports.contents import BlockReader, ContentStore, Upload, bounded
 from nftsvc.ports.engine import Engine, Journey, Steps
+from nftsvc.ports.leases import FOLLOWER, Fence, Leases, Role, Worker
 from nftsvc.ports.ledger import Ledger
 from nftsvc.ports.sealer import ByteSink, Sealer, SealingKey, SealingStream
 from nftsvc.ports.signer import Signer
 from nftsvc.ports.spool import Spool, Staging
 
 __all__ = [
+    "FOLLOWER",
     "Accepting",
     "BlockReader",
     "ByteSink",
@@ -22,9 +24,12 @@ __all__ = [
     "Clock",
     "ContentStore",
     "Engine",
+    "Fence",
     "Journey",
     "KnownRequest",
+    "Leases",
     "Ledger",
+    "Role",
     "Sealer",
     "SealingKey",
     "SealingStream",
@@ -33,5 +38,6 @@ __all__ = [
     "Staging",
     "Steps",
     "Upload",
+    "Worker",
     "bounded",
 ]

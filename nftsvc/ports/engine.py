@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from nftsvc.core.types import BatchId
+from nftsvc.ports.leases import Fence
 
-Journey = Callable[[BatchId, "Steps"], Awaitable[None]]
+Journey = Callable[[BatchId, Fence, "Steps"], Awaitable[None]]
+"""What a batch goes through under a lease; it writes through a ledger with that fence."""
 
 
 class Steps(Protocol):
@@ -17,15 +19,18 @@ class Steps(Protocol):
 
 
 class Engine(ABC):
-    """Carries each batch through its journey, over crashes and restarts."""
+    """Carries each batch through its journey."""
 
     @abstractmethod
     async def start(self, journey: Journey) -> None:
-        """Take up work, also what was left unfinished."""
+        """Be ready to carry."""
 
     @abstractmethod
-    async def carry(self, batch: BatchId) -> None:
-        """See the batch through; nothing happens where that is under way already."""
+    async def carry(self, batch: BatchId, *, fence: Fence) -> None:
+        """See the batch through under its lease, to the end of its journey.
+
+        Raises `LeaseLost` where another worker has it now, and what the journey raises.
+        """
 
     @abstractmethod
     async def stop(self) -> None:

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
+from typing import Self
 
 from nftsvc.core.assets import Failure, Issuance, KeptDocument
 from nftsvc.core.cid import Cid
@@ -21,6 +22,7 @@ from nftsvc.core.types import (
     TokenId,
 )
 from nftsvc.ports.accepting import Accepting
+from nftsvc.ports.leases import Fence
 
 
 class Ledger(Accepting):
@@ -36,6 +38,13 @@ class Ledger(Accepting):
     @abstractmethod
     async def stop(self) -> None:
         """Give back the connections."""
+
+    @abstractmethod
+    def fenced(self, fence: Fence) -> Self:
+        """The same ledger, which writes only while `fence` is held.
+
+        Each of its transactions that write raises `LeaseLost` otherwise, and writes nothing.
+        """
 
     # issuances
 
@@ -64,6 +73,10 @@ class Ledger(Accepting):
         """End an issuance for good; one that has ended stays as it is."""
 
     # batches
+
+    @abstractmethod
+    async def has_unassigned(self) -> bool:
+        """Whether issuances wait for a batch."""
 
     @abstractmethod
     async def assign(self, kind: AssetKind, *, most: int, at: datetime) -> BatchId | None:

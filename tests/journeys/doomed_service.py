@@ -70,6 +70,8 @@ class Watched:
             return told
         if name == "stage":
             return lambda issuance: WatchedStaging(value(issuance), self._fate)
+        if name == "fenced":
+            return lambda fence: Watched(self._port, value(fence), self._fate)
         return value
 
 
@@ -101,6 +103,9 @@ class BroadcastsBeforeItWrites:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
+
+    def fenced(self, fence: Any) -> Any:
+        return BroadcastsBeforeItWrites(self._ledger.fenced(fence), self._chain)
 
     async def write(
         self, *args: Any, sign: Callable[[Nonce], Awaitable[Attempt]], **kwargs: Any

@@ -165,7 +165,7 @@ async def test_request__same_key_from_many_at_once__one_issuance(
     anvil_platform: Platform,
 ) -> None:
     application = bootstrap(anvil_platform.settings())
-    other = bootstrap(anvil_platform.settings(), around=_with(engine=_NoEngine()))
+    other = bootstrap(anvil_platform.settings(role="api"))
     await application.start()
     await other.start()
     try:
@@ -198,14 +198,6 @@ async def test_request__same_key_from_many_at_once__one_issuance(
 
 def _with(**changed: Any) -> Callable[[Adapters], Adapters]:
     return lambda own: replace(own, **changed)
-
-
-class _NoEngine:
-    """The engine of a service that only takes requests."""
-
-    async def start(self, journey: Any) -> None: ...
-    async def carry(self, batch: Any) -> None: ...
-    async def stop(self) -> None: ...
 
 
 class _SmallDisk:

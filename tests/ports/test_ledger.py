@@ -44,16 +44,6 @@ SENDER: Final = parse_address("0x" + "b2" * 20)
 DIGEST: Final = Digest(b"\x07" * 32)
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]
-)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> sa.URL:
-    if request.param == "postgresql":
-        found: sa.URL = request.getfixturevalue("postgres_url")
-        return found
-    return sa.URL.create("sqlite+aiosqlite", database=str(tmp_path / "ledger.sqlite"))
-
-
 @pytest.fixture
 async def ledger(database_url: sa.URL) -> AsyncIterator[Ledger]:
     ledger = SqlLedger(Database(database_url))
@@ -200,6 +190,7 @@ async def test_assign__in_order_up_to_most__each_once(ledger: Ledger) -> None:
     for each in sent:
         await ledger.accept(each)
     await ledger.accept(request(kind=AssetKind.PRODUCT_CONTENT))
+    assert await ledger.has_unassigned()
     first = await ledger.assign(DEAL, most=3, at=NOW)
     second = await ledger.assign(DEAL, most=3, at=NOW)
     assert first is not None
@@ -211,6 +202,8 @@ async def test_assign__in_order_up_to_most__each_once(ledger: Ledger) -> None:
     assert list(await ledger.statuses(second)) == members[3:]
     await ledger.release(members[4:])
     assert await ledger.assign(DEAL, most=3, at=NOW) is not None
+    assert await ledger.assign(AssetKind.PRODUCT_CONTENT, most=3, at=NOW) is not None
+    assert not await ledger.has_unassigned()
     await ledger.finish(first)
     assert first not in await ledger.open_batches()
 
