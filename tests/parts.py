@@ -119,6 +119,7 @@ PARTS: Final = {
     "postgresql": Part(
         lambda: _brought("postgresql"), _debian_root, "run scripts/bring/postgresql"
     ),
+    "geth": Part(lambda: _brought("geth"), lambda: True, "run scripts/bring/geth"),
     "small disk": Part(_mount, lambda: False, "only root can mount one, outside of containers"),
     "chromium": Part(lambda: _brought("chromium"), _debian_root, "run scripts/bring/chromium"),
 }

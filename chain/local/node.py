@@ -1,4 +1,4 @@
-"""Starts a local chain, Anvil or Hardhat's node, on loopback, and stops what it started."""
+"""Starts a local chain, Anvil, Hardhat's node or geth, on loopback, and stops what it started."""
 
 import json
 import os
@@ -6,21 +6,27 @@ import platform
 import shutil
 import socket
 import subprocess
+import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
+from chain.local import geth
 from chain.local.accounts import MNEMONIC
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CHAIN_ID: Final = 31337
 START_SECONDS: Final = 30.0
 
-Kind = Literal["anvil", "hardhat"]
+Kind = Literal["anvil", "hardhat", "geth"]
 
 
 class ChainDidNotStart(Exception):
@@ -30,8 +36,8 @@ class ChainDidNotStart(Exception):
 class LocalNode:
     """One running node. Use as a context manager, or call `start` and `stop`.
 
-    `block_seconds` 0 mines at each transaction. `state` (Anvil only) is a file that the
-    chain is kept in over restarts.
+    `block_seconds` 0 mines at each transaction, None when told to (`mine`). `state` (Anvil
+    only) is a file that the chain is kept in over restarts.
     """
 
     def __init__(
@@ -39,7 +45,7 @@ class LocalNode:
         kind: Kind = "anvil",
         *,
         port: int | None = None,
-        block_seconds: int = 1,
+        block_seconds: int | None = 1,
         state: Path | None = None,
         log: Path | None = None,
     ) -> None:
@@ -49,6 +55,9 @@ class LocalNode:
         self._state = state
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._geth: geth.Geth | None = None
+        self._data: tempfile.TemporaryDirectory[str] | None = None
+        self._engine_port = free_port()
 
     @property
     def url(self) -> str:
@@ -64,6 +73,8 @@ class LocalNode:
 
     def start(self) -> Self:
         """Start and wait until it answers. Raises `ChainDidNotStart`."""
+        if self.kind == "geth":
+            self._prepare_geth()
         output = self._log.open("ab") if self._log else subprocess.DEVNULL
         try:
             self._process = subprocess.Popen(
@@ -84,9 +95,10 @@ class LocalNode:
                 self.stop()
                 raise ChainDidNotStart(f"{self.kind} did not answer on {self.url}{self._tail()}")
             time.sleep(0.05)
-        if self.kind == "hardhat" and self._block_seconds:
+        if self.kind == "hardhat" and self._block_seconds != 0:
             self.call("evm_setAutomine", False)  # noqa: FBT003 - the method takes it so
-            self.call("evm_setIntervalMining", self._block_seconds * 1000)
+            if self._block_seconds is not None:
+                self.call("evm_setIntervalMining", self._block_seconds * 1000)
         return self
 
     def stop(self) -> None:
@@ -100,6 +112,8 @@ class LocalNode:
             self._process.kill()
             self._process.wait()
         self._process = None
+        if self._data is not None:
+            self._data.cleanup()
 
     def kill(self) -> None:
         """End the node at once, as a power cut would."""
@@ -107,12 +121,52 @@ class LocalNode:
             self._process.kill()
             self._process.wait()
             self._process = None
+            if self._data is not None:
+                self._data.cleanup()
 
-    def call(self, method: str, *params: object) -> Any:
+    def mine(self, count: int = 1) -> None:
+        """So many blocks, now. On geth only where `block_seconds` is None."""
+        for _ in range(count):
+            if self.kind == "geth":
+                self._consensus().mine()
+            else:
+                self.call("evm_mine")
+
+    def reorg(self, depth: int) -> None:
+        """Leave the newest `depth` blocks for as many empty ones. Hardhat's node cannot."""
+        if self.kind == "geth":
+            self._consensus().reorg(depth)
+        else:
+            self.call("anvil_reorg", depth, [])
+
+    @contextmanager
+    def mining(self, *, every: float = 0.1) -> Iterator[None]:
+        """Meanwhile, a block each so many seconds."""
+        ended = threading.Event()
+
+        def run() -> None:
+            while not ended.wait(every):
+                self.mine()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def call(
+        self,
+        method: str,
+        *params: object,
+        url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """One JSON-RPC call, for the node's own methods (`anvil_reorg`, `evm_mine`, ...)."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         request = urllib.request.Request(  # noqa: S310 - our own loopback address
-            self.url, body.encode(), {"Content-Type": "application/json"}
+            url or self.url, body.encode(), {"Content-Type": "application/json", **(headers or {})}
         )
         with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
             answer = json.load(response)
@@ -131,7 +185,25 @@ class LocalNode:
     ) -> None:
         self.stop()
 
+    def _prepare_geth(self) -> None:
+        program = geth.binary()
+        if program is None:
+            raise ChainDidNotStart("no geth: run scripts/bring/geth")
+        self._data = tempfile.TemporaryDirectory(prefix="nftsvc-geth-")
+        self._geth = geth.Geth(
+            program, Path(self._data.name), chain_id=CHAIN_ID, period=self._block_seconds
+        )
+        self._geth.prepare()
+
+    def _consensus(self) -> geth.Consensus:
+        if self._geth is None:
+            raise ChainDidNotStart("not started")
+        engine = partial(self.call, url=f"http://127.0.0.1:{self._engine_port}")
+        return geth.Consensus(self.call, engine, secret=self._geth.secret)
+
     def _command(self) -> list[str]:
+        if self._geth is not None:
+            return self._geth.command(port=self.port, engine_port=self._engine_port)
         if self.kind == "hardhat":
             cli = ROOT / "node_modules" / "hardhat" / "dist" / "src" / "cli.js"
             address = ["--hostname", "127.0.0.1", "--port", str(self.port)]
@@ -143,7 +215,9 @@ class LocalNode:
             # safe = head - 1 and finalized = head - 2: finality is seen within seconds.
             *("--slots-in-an-epoch", "1", "--hardfork", "prague"),
         ]
-        if self._block_seconds:
+        if self._block_seconds is None:
+            command.append("--no-mining")
+        elif self._block_seconds:
             command += ["--block-time", str(self._block_seconds)]
         if self._state is not None:
             command += ["--state", str(self._state), "--state-interval", "5"]

@@ -30,27 +30,27 @@ async def _accept(application: Application, *, key: str = "deal") -> IssuanceVie
 
 
 async def test_reorg__of_a_mined_block__is_announced_and_ends_in_one_final_token(
-    anvil_platform: Platform,
+    still_platform: Platform,
 ) -> None:
-    node = anvil_platform.node
-    application = bootstrap(anvil_platform.settings())
+    node = still_platform.node
+    application = bootstrap(still_platform.settings())
     await application.start()
     try:
-        node.call("evm_setIntervalMining", 0)  # the block that holds it stays the newest
         accepted = await _accept(application)
-        await until(application, accepted.id, "submitted")
-        node.call("evm_mine")
+        submitted = await until(application, accepted.id, "submitted")
+        await _once_pending(node, submitted)
+        node.mine()  # the block that holds it stays the newest
         await until(application, accepted.id, "mined")
         await _once_followed(application, str(accepted.asset))
-        node.call("anvil_reorg", 1, [])
+        node.reorg(1)
         reorged = await _until_event(application, accepted, "reorged")
         assert reorged.transaction is not None
-        node.call("evm_setIntervalMining", 1)
-        view = await until(application, accepted.id, "finalized")
+        with node.mining(every=1.0):
+            view = await until(application, accepted.id, "finalized")
+            await asyncio.sleep(2.5)
         statuses = [change.status.value for change in view.events]
         assert statuses[:5] == ["accepted", "stored", "submitted", "mined", "reorged"]
         assert statuses[-4:] == ["submitted", "mined", "safe", "finalized"]
-        await asyncio.sleep(2.5)
         page = await application.history(str(accepted.asset))
         assert [item.record.kind.value for item in page.items] == ["issued"]
         assert view.transaction is not None
@@ -59,16 +59,27 @@ async def test_reorg__of_a_mined_block__is_announced_and_ends_in_one_final_token
         await application.stop()
 
 
+async def _once_pending(node: LocalNode, view: IssuanceView) -> None:
+    """Submitted is said before the first broadcast: wait until the node has it."""
+    assert view.transaction is not None
+    for _ in range(100):
+        if node.call("eth_getTransactionByHash", view.transaction.transaction_hash):
+            return
+        await asyncio.sleep(0.1)
+    raise TimeoutError(f"{view.transaction.transaction_hash} was not broadcast")
+
+
 async def test_reorg__beyond_finality__is_an_alarm_and_stops_the_follower(
-    anvil_platform: Platform,
+    still_platform: Platform,
 ) -> None:
-    application = bootstrap(anvil_platform.settings())
+    application = bootstrap(still_platform.settings())
     await application.start()
     try:
         accepted = await _accept(application)
-        await until(application, accepted.id, "finalized")
-        await asyncio.sleep(1.5)
-        anvil_platform.node.call("anvil_reorg", 6, [])
+        with still_platform.node.mining(every=1.0):
+            await until(application, accepted.id, "finalized")
+            await asyncio.sleep(1.5)
+        still_platform.node.reorg(6)
         for _ in range(60):
             parts = (await application.readiness()).parts
             if parts["follower"] == "chain-rewritten":

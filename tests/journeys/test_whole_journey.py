@@ -1,4 +1,4 @@
-"""From an accepted deal to the verdict and the history, on both kinds of local chain."""
+"""From an accepted deal to the verdict and the history, on every kind of local chain."""
 
 import asyncio
 from typing import Final
@@ -29,6 +29,8 @@ from tests.platform import (
 )
 
 JOURNEY: Final = ["accepted", "stored", "submitted", "mined", "safe", "finalized"]
+EPOCH_SECONDS: Final = 90.0
+"""On `geth --dev` a block waits for the next of its epochs of 32 blocks to be final."""
 JPEG: Final = b"\xff\xd8\xff\xe0" + b"picture" * 20_000 + b"\xff\xd9"
 
 
@@ -43,7 +45,7 @@ async def test_deal__accepted__becomes_one_final_token_that_its_file_proves(
             AssetKind.EXPORT_CONTRACT, key="deal-1", parts=deal_parts(deal(), document)
         )
         assert accepted.status == "accepted"
-        view = await until(application, accepted.id, "finalized")
+        view = await until(application, accepted.id, "finalized", seconds=EPOCH_SECONDS)
         assert [change.status for change in view.events] == JOURNEY
         assert view.transaction is not None
         assert view.transaction.block_number is not None
@@ -84,9 +86,9 @@ async def test_deal__accepted__becomes_one_final_token_that_its_file_proves(
 
 
 async def test_product__accepted__is_found_by_its_files_hash_and_given_back_whole(
-    anvil_platform: Platform,
+    either_platform: Platform,
 ) -> None:
-    application = bootstrap(anvil_platform.settings())
+    application = bootstrap(either_platform.settings())
     await application.start()
     try:
         accepted = await application.accept(
@@ -103,8 +105,8 @@ async def test_product__accepted__is_found_by_its_files_hash_and_given_back_whol
         await application.stop()
 
 
-async def test_deals__arriving_together__share_a_transaction(anvil_platform: Platform) -> None:
-    application = bootstrap(anvil_platform.settings(batch_deadline_ms=400))
+async def test_deals__arriving_together__share_a_transaction(either_platform: Platform) -> None:
+    application = bootstrap(either_platform.settings(batch_deadline_ms=400))
     await application.start()
     try:
         views = await asyncio.gather(

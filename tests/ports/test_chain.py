@@ -1,4 +1,4 @@
-"""One suite for every chain: the twin in memory, Anvil and Hardhat's node."""
+"""One suite for every chain: the twin in memory, Anvil, Hardhat's node and geth."""
 
 import asyncio
 import secrets
@@ -52,24 +52,16 @@ class Bench:
 
 class _Nodes:
     def __init__(self, kind: Any) -> None:
-        self.node = LocalNode(kind, block_seconds=0).start()
-        self.deployment: Deployment = deploy(self.node)
-        self.automine = True
+        self.node = LocalNode(kind, block_seconds=None).start()
+        with self.node.mining():
+            self.deployment: Deployment = deploy(self.node)
 
     def bench(self) -> Bench:
         node, deployment = self.node, self.deployment
         contracts = {kind: deployment.contracts[kind].address for kind in AssetKind}
-        node.call("evm_setAutomine", False)  # noqa: FBT003 - the method takes it so
-
-        def mine(count: int = 1) -> None:
-            for _ in range(count):
-                node.call("evm_mine")
-
-        def reorg(depth: int) -> None:
-            node.call("anvil_reorg", depth, [])
-
         chain = EvmChain(node.url, chain_id=deployment.chain_id, contracts=contracts)
-        return Bench(chain, contracts[DEAL], mine, reorg if node.kind == "anvil" else None)
+        reorg = None if node.kind == "hardhat" else node.reorg
+        return Bench(chain, contracts[DEAL], node.mine, reorg)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +72,9 @@ def nodes() -> Iterator[dict[str, _Nodes]]:
         each.node.stop()
 
 
-@pytest.fixture(params=["memory", "anvil", "hardhat"])
+@pytest.fixture(
+    params=["memory", "anvil", "hardhat", pytest.param("geth", marks=pytest.mark.needs("geth"))]
+)
 async def bench(request: pytest.FixtureRequest, nodes: dict[str, _Nodes]) -> AsyncIterator[Bench]:
     if request.param == "memory":
         contracts = {DEAL: SOMEWHERE, AssetKind.PRODUCT_CONTENT: parse_address("0x" + "b2" * 20)}

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from web3 import HTTPProvider, Web3
 from web3.types import BlockParams
 
-from chain.local.accounts import BUYER, ISSUER
+from chain.local.accounts import BUYER, ISSUER, account
 from chain.local.node import LocalNode
 from nftsvc.adapters.artifacts import artifact
 from nftsvc.core.types import AssetKind
@@ -39,6 +40,17 @@ def test_anvil__stopped_and_started_on_its_state__keeps_blocks_logs_receipts_and
         contract = w3.eth.contract(address=contract.address, abi=contract.abi)
         assert _seen(w3, contract, receipt["blockNumber"]) == before
         assert w3.eth.get_transaction_receipt(sent) == receipt
+
+
+@pytest.mark.needs("geth")
+def test_geth__mining_at_each_transaction__takes_the_contracts_and_knows_the_accounts() -> None:
+    with LocalNode("geth", block_seconds=0) as node:
+        deployment = deploy(node)
+        w3 = Web3(HTTPProvider(node.url))
+        assert w3.eth.chain_id == deployment.chain_id
+        for place in range(10):
+            money = w3.eth.get_balance(Web3.to_checksum_address(account(place).address))
+            assert money > 9_000 * 10**18
 
 
 def test_accounts__on_both_nodes__have_money(chain_node: LocalNode) -> None:
