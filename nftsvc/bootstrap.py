@@ -23,6 +23,7 @@ from nftsvc.adapters.failover_chain import FailoverChain
 from nftsvc.adapters.folder_lock import FolderLock
 from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.adapters.kubo_store import KuboStore
+from nftsvc.adapters.process_cores import ProcessCores
 from nftsvc.adapters.spool import FolderSpool
 from nftsvc.adapters.sql_leases import SqlLeases
 from nftsvc.adapters.sql_ledger import SqlLedger
@@ -54,6 +55,7 @@ from nftsvc.core.types import (
     parse_address,
 )
 from nftsvc.flows.accept import AcceptFlow, Limits, Part
+from nftsvc.flows.batch import BatchFlow, Line
 from nftsvc.flows.carry import Carrier
 from nftsvc.flows.dispatch import Dispatcher
 from nftsvc.flows.draft import Drafted, Drafter
@@ -68,6 +70,7 @@ from nftsvc.ports import (
     Chain,
     Clock,
     ContentStore,
+    Cores,
     Engine,
     Fence,
     Leases,
@@ -118,6 +121,7 @@ class Adapters:
     engine: Engine
     leases: Leases
     clock: Clock
+    cores: Cores
 
 
 class Application:
@@ -144,15 +148,16 @@ class Application:
         self._fault: NftsvcError | None = None
         ledger, chain, clock = adapters.ledger, adapters.chain, adapters.clock
         recipient = recipient_of(recovery_identity)
+        drafter = Drafter.of(
+            deployment,
+            sealer=adapters.sealer,
+            custody=custody,
+            recovery=(recipient, *settings.recovery_recipients),
+        )
         self._accepting = AcceptFlow(
             ledger=ledger,
             spool=adapters.spool,
-            drafter=Drafter.of(
-                deployment,
-                sealer=adapters.sealer,
-                custody=custody,
-                recovery=(recipient, *settings.recovery_recipients),
-            ),
+            drafter=drafter,
             clock=clock,
             limits=Limits(
                 file_bytes=settings.max_file_bytes,
@@ -160,6 +165,13 @@ class Application:
                 documents=settings.max_documents,
                 body_seconds=settings.body_seconds,
             ),
+        )
+        self._batches = BatchFlow(
+            ledger=ledger,
+            drafter=drafter,
+            cores=adapters.cores,
+            clock=clock,
+            documents=settings.max_documents,
         )
         self._issuances = Issuances(
             ledger=ledger,
@@ -224,6 +236,7 @@ class Application:
         self._tasks.clear()
         await self._carrier.stop()
         await self._adapters.engine.stop()
+        await self._adapters.cores.stop()
         await self._adapters.chain.close()
         await self._adapters.contents.close()
         try:
@@ -250,6 +263,26 @@ class Application:
             return await self._issuances.view(accepted)
         self._dispatcher.wake()
         return self._issuances.fresh(accepted)
+
+    async def accept_batch(
+        self, kind: AssetKind, lines: AsyncIterator[Line]
+    ) -> AsyncIterator[tuple[str | None, IssuanceView | NftsvcError]]:
+        """Accept many requests, a line each; for each its key and what became of it, in order."""
+        most = self.settings.max_batch_items
+        async for share in self._batches.accept(kind, lines, most=most):
+            if any(isinstance(answer.outcome, Drafted) for answer in share):
+                self._dispatcher.wake()
+            known = await self._issuances.views(
+                [answer.outcome for answer in share if isinstance(answer.outcome, str)]
+            )
+            for answer in share:
+                match answer.outcome:
+                    case Drafted():
+                        yield answer.key, self._issuances.fresh(answer.outcome)
+                    case NftsvcError():
+                        yield answer.key, answer.outcome
+                    case issuance:
+                        yield answer.key, known[issuance]
 
     async def issuance(self, id: IssuanceId) -> IssuanceView:
         """One issuance. Raises `NotFound`."""
@@ -439,6 +472,7 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
         engine=DbosEngine(engine_url, executor=leases.worker),
         leases=leases,
         clock=SystemClock(),
+        cores=ProcessCores(settings.draft_processes),
     )
 
 

@@ -107,6 +107,22 @@ class Settings(_Loaded):
     body_seconds: float = Field(
         600.0, gt=0, description="Seconds within which a request's body must end."
     )
+    max_batch_items: int = Field(
+        10_000, ge=1, le=100_000, description="Most items of one batch request."
+    )
+    max_item_bytes: int = Field(
+        MEBIBYTE,
+        ge=1024,
+        le=16 * MEBIBYTE,
+        description="Longest line of a batch request, in bytes; its documents are in it.",
+    )
+    draft_processes: int | None = Field(
+        None,
+        ge=0,
+        le=64,
+        description="Processes that draft the items of batch requests; by default one for each "
+        "core but one, 0 drafts in the service.",
+    )
     batch_deadline_ms: int = Field(
         250, ge=0, description="How long an issuance waits for others to share its transaction."
     )

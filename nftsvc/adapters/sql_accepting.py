@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nftsvc.adapters import ledger_rows as rows
 from nftsvc.adapters import ledger_tables as t
 from nftsvc.adapters.database import Database
-from nftsvc.core.assets import IssuanceRequest
+from nftsvc.core.assets import Issuance, IssuanceRequest
 from nftsvc.core.errors import IdempotencyKeyReused, LedgerUnavailable
 from nftsvc.core.issuance import ACCEPTED_CAUSE, IssuanceStatus
 from nftsvc.core.types import IssuanceId
@@ -56,6 +56,14 @@ class SqlAccepting:
     async def requests_of(self, keys: Collection[str]) -> Mapping[str, KnownRequest]:
         async with self._database.reading() as connection:
             return await _known(connection, keys)
+
+    async def issuances(self, ids: Collection[IssuanceId]) -> Mapping[IssuanceId, Issuance]:
+        found: dict[IssuanceId, Issuance] = {}
+        async with self._database.reading() as connection:
+            for share in _shares(ids):
+                for issuance in await rows.read_issuances(connection, t.issuances.c.id.in_(share)):
+                    found[issuance.issuance] = issuance
+        return found
 
     async def held(
         self, issuances: Collection[IssuanceId]

@@ -9,8 +9,6 @@
 """
 
 import asyncio
-import re
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -28,6 +26,7 @@ from nftsvc.core.types import AssetKind, Digest, IssuanceId
 from nftsvc.flows.draft import Drafted, Drafter
 from nftsvc.flows.gathering import Gathering
 from nftsvc.flows.intake import Fingerprint, Intake, Meter, Part, hash_only, read_small
+from nftsvc.flows.requests import check_key, new_issuance
 from nftsvc.ports import Clock, KnownRequest, Ledger, Spool, Staging
 
 __all__ = ["AcceptFlow", "Accepted", "Limits", "Part"]
@@ -35,7 +34,6 @@ __all__ = ["AcceptFlow", "Accepted", "Limits", "Part"]
 REQUEST_BYTES: Final = 1024 * 1024
 TOGETHER: Final = 256
 """Most requests that one ledger transaction looks up or accepts."""
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 _FIELDS: Final = {
     AssetKind.EXPORT_CONTRACT: ("deal", "document"),
     AssetKind.PRODUCT_CONTENT: ("content", "file"),
@@ -152,19 +150,6 @@ class AcceptFlow:
             await self._spool.discard([request.issuance])
             return accepted
         return drafted
-
-
-def new_issuance() -> IssuanceId:
-    """An id that nobody else has."""
-    return IssuanceId(f"iss-{secrets.token_hex(12)}")
-
-
-def check_key(key: str, *, path: str) -> None:
-    """Raises `InvalidField` where it is no idempotency key."""
-    if not _KEY.fullmatch(key):
-        raise InvalidField(
-            path, reason="not-a-key", detail="expected 1 to 200 visible ASCII characters"
-        )
 
 
 class _Reception:

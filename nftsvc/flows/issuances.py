@@ -1,5 +1,7 @@
 """What the platform is shown of one of its issuances."""
 
+from collections.abc import Collection, Mapping
+
 from nftsvc.core.assets import Issuance
 from nftsvc.core.cid import Cid
 from nftsvc.core.drafting import PrivateDocument, PrivatePart
@@ -29,8 +31,12 @@ class Issuances:
         found = await self._ledger.issuance(issuance)
         if found is None:
             raise NotFound("there is no such issuance")
-        private = self._open(found)
-        return self._shown(found, private.documents if private is not None else ())
+        return self._shown(found, self._open(found))
+
+    async def views(self, ids: Collection[IssuanceId]) -> Mapping[IssuanceId, IssuanceView]:
+        """Many of them at once. Raises `SealUnreadable`."""
+        found = await self._ledger.issuances(ids)
+        return {id_: self._shown(one, self._open(one)) for id_, one in found.items()}
 
     def fresh(self, drafted: Drafted) -> IssuanceView:
         """One that was accepted just now: nothing needs to be read or opened."""
@@ -71,12 +77,12 @@ class Issuances:
             ),
         )
 
-    def _open(self, issuance: Issuance) -> PrivatePart | None:
+    def _open(self, issuance: Issuance) -> tuple[PrivateDocument, ...]:
         if not issuance.private:
-            return None
+            return ()
         for envelope in issuance.envelopes:
             if envelope.recipient == self._recipient:
                 key = self._sealer.open(envelope.sealed, identity=self._identity)
                 private = self._sealer.open(issuance.private, identity=key.decode())
-                return PrivatePart.parse(private)
+                return PrivatePart.parse(private).documents
         raise SealUnreadable("the asset's key was not sealed to this service's recovery key")

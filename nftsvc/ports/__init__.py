@@ -8,6 +8,7 @@ from nftsvc.ports.accepting import Accepting, KnownRequest
 from nftsvc.ports.chain import Chain
 from nftsvc.ports.clock import Clock
 from nftsvc.ports.contents import BlockReader, ContentStore, Upload, bounded
+from nftsvc.ports.cores import Cores
 from nftsvc.ports.engine import Engine, Journey, Steps
 from nftsvc.ports.leases import FOLLOWER, Fence, Leases, Role, Worker
 from nftsvc.ports.ledger import Ledger
@@ -23,6 +24,7 @@ __all__ = [
     "Chain",
     "Clock",
     "ContentStore",
+    "Cores",
     "Engine",
     "Fence",
     "Journey",

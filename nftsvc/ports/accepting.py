@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from nftsvc.core.assets import IssuanceRequest
+from nftsvc.core.assets import Issuance, IssuanceRequest
 from nftsvc.core.errors import IdempotencyKeyReused
 from nftsvc.core.types import IssuanceId
 
@@ -47,6 +47,10 @@ class Accepting(ABC):
     @abstractmethod
     async def requests_of(self, keys: Collection[str]) -> Mapping[str, KnownRequest]:
         """What those of the keys that are known were used for."""
+
+    @abstractmethod
+    async def issuances(self, ids: Collection[IssuanceId]) -> Mapping[IssuanceId, Issuance]:
+        """Those of the issuances that are known."""
 
     @abstractmethod
     async def held(

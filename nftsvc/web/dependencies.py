@@ -6,7 +6,9 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from nftsvc.core.errors import NftsvcError
 from nftsvc.core.types import AssetId, AssetKind, Digest, IssuanceId
+from nftsvc.flows.batch import Line
 from nftsvc.flows.intake import Part
 from nftsvc.flows.views import AssetView, Content, HistoryPage, IssuanceView
 
@@ -18,6 +20,8 @@ class Limits(Protocol):
 
     @property
     def max_body_bytes(self) -> int: ...
+    @property
+    def max_item_bytes(self) -> int: ...
     @property
     def body_seconds(self) -> float: ...
     @property
@@ -35,6 +39,9 @@ class Application(Protocol):
     async def accept(
         self, kind: AssetKind, /, *, key: str, parts: AsyncIterator[Part]
     ) -> IssuanceView: ...
+    def accept_batch(
+        self, kind: AssetKind, lines: AsyncIterator[Line], /
+    ) -> AsyncIterator[tuple[str | None, IssuanceView | NftsvcError]]: ...
     async def issuance(self, id: IssuanceId, /) -> IssuanceView: ...
     async def asset(self, token: str, /) -> AssetView: ...
     async def history(

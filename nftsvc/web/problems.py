@@ -59,10 +59,6 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 def problem(error: errors.NftsvcError) -> Response:
     """One of our errors as a response."""
-    status = next((s for kind, s in _STATUS if isinstance(error, kind)), None)
-    if status is None:
-        _log.error("request-failed", code=error.code, error=str(error))
-        return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, error.code, "The service failed.")
     headers = {}
     if isinstance(error, errors.Unavailable | errors.IdempotencyKeyBusy):
         headers["Retry-After"] = str(error.retry_after)
@@ -70,12 +66,21 @@ def problem(error: errors.NftsvcError) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.TooLarge | errors.TooSlow):
         headers["Connection"] = "close"
+    return _answer(problem_of(error), headers=headers)
+
+
+def problem_of(error: errors.NftsvcError) -> Problem:
+    """One of our errors as a problem, wherever it is shown."""
+    status = next((s for kind, s in _STATUS if isinstance(error, kind)), None)
+    if status is None:
+        _log.error("request-failed", code=error.code, error=str(error))
+        return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, error.code, "The service failed.")
     fields = []
     path = getattr(error, "path", "")
     if path:
         reason = getattr(error, "reason", error.code)
         fields = [FieldError(path=path, reason=reason, detail=getattr(error, "detail", str(error)))]
-    return _answer(status, error.code, str(error), fields=fields, headers=headers)
+    return _problem(status, error.code, str(error), fields=fields)
 
 
 async def _of_ours(_: Request, error: errors.NftsvcError) -> Response:
@@ -85,7 +90,7 @@ async def _of_ours(_: Request, error: errors.NftsvcError) -> Response:
 async def _of_validation(_: Request, error: RequestValidationError) -> Response:
     fields = [_field_error(found) for found in error.errors()]
     detail = f"{fields[0].path}: {fields[0].detail}"
-    return _answer(HTTPStatus(422), "invalid-field", detail, fields=fields)
+    return _answer(_problem(HTTPStatus(422), "invalid-field", detail, fields=fields))
 
 
 def _field_error(found: dict[str, Any]) -> FieldError:
@@ -99,25 +104,19 @@ def _field_error(found: dict[str, Any]) -> FieldError:
 
 async def _of_http(_: Request, error: HTTPException) -> Response:
     code = _HTTP_CODES.get(error.status_code, "refused")
-    return _answer(
-        HTTPStatus(error.status_code), code, str(error.detail), headers=dict(error.headers or {})
-    )
+    found = _problem(HTTPStatus(error.status_code), code, str(error.detail))
+    return _answer(found, headers=dict(error.headers or {}))
 
 
 async def _of_surprise(_: Request, error: Exception) -> Response:
     _log.error("request-failed", code="internal", exc_info=error)
-    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed.")
+    return _answer(_problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed."))
 
 
-def _answer(
-    status: HTTPStatus,
-    code: str,
-    detail: str,
-    *,
-    fields: list[FieldError] | None = None,
-    headers: dict[str, str] | None = None,
-) -> Response:
-    body = Problem(
+def _problem(
+    status: HTTPStatus, code: str, detail: str, *, fields: list[FieldError] | None = None
+) -> Problem:
+    return Problem(
         type=f"urn:nftsvc:problem:{code}",
         title=_TITLES.get(code, status.phrase),
         status=status,
@@ -125,9 +124,12 @@ def _answer(
         code=code,
         errors=fields or [],
     )
+
+
+def _answer(body: Problem, *, headers: dict[str, str] | None = None) -> Response:
     return JSONResponse(
         body.model_dump(),
-        status_code=status,
+        status_code=body.status,
         media_type="application/problem+json",
         headers={"Cache-Control": "no-store", **(headers or {})},
     )

@@ -105,6 +105,27 @@ class Issuance(Schema):
     documents: list[IssuedDocument]
 
 
+class BatchIssuance(Schema):
+    """One accepted item: what is known of it at once. The rest is at `/v1/issuances/{id}`."""
+
+    id: Annotated[str, _example("iss-427681bb513d051d8ccdef38")]
+    status: IssuanceStatus
+    asset: Annotated[str, _example(_ASSET)]
+    token_id: Annotated[str, _example(_TOKEN)]
+    manifest_cid: Annotated[str, _example(_CID)]
+    links: IssuanceLinks
+
+
+class BatchAnswer(Schema):
+    """The answer to one item: `issuance` where `status` is 202, else `problem`."""
+
+    index: Annotated[int, _example(0)]
+    idempotency_key: Annotated[str | None, _example("deal-DGB-2026-1102")]
+    status: Annotated[int, _example(202)]
+    issuance: BatchIssuance | None = None
+    problem: Problem | None = None
+
+
 class BlockRef(Schema):
     """One block of the chain."""
 

@@ -33,7 +33,7 @@ _EXPORTER: Final = {
     "country": "KR",
     "businessRegistrationNumber": "504-81-12346",
 }
-_DEAL: Final = {
+DEAL_EXAMPLE: Final = {
     "contractNumber": "DGB-2026-1102",
     "contractDate": "2026-11-02",
     "exporter": _EXPORTER,
@@ -51,7 +51,7 @@ _DEAL: Final = {
     ],
     "programmeYear": 2026,
 }
-_CONTENT: Final = {
+CONTENT_EXAMPLE: Final = {
     "name": "편흡입 원심펌프 DGP-80",
     "nameEnglish": "DGP-80 end-suction centrifugal pump",
     "description": "15 kW end-suction centrifugal pump on a common base plate.",
@@ -94,7 +94,7 @@ _Key = Annotated[
     response_model=schemas.Issuance,
     responses=_REFUSALS,
     summary="Issue the token of a closed deal",
-    openapi_extra=_body("deal", _DEAL, "document"),
+    openapi_extra=_body("deal", DEAL_EXAMPLE, "document"),
 )
 async def post_deal(
     request: Request, response: Response, application: App, idempotency_key: _Key = None
@@ -109,7 +109,7 @@ async def post_deal(
     response_model=schemas.Issuance,
     responses=_REFUSALS,
     summary="Issue the token of product content",
-    openapi_extra=_body("content", _CONTENT, "file"),
+    openapi_extra=_body("content", CONTENT_EXAMPLE, "file"),
 )
 async def post_content(
     request: Request, response: Response, application: App, idempotency_key: _Key = None
@@ -151,6 +151,16 @@ def qr_response(text: str, *, cache: str) -> Response:
     )
 
 
+def links_of(view: IssuanceView, base: str) -> dict[str, str]:
+    """Where to go on from an issuance; `base` is the service's address without a slash behind."""
+    token = f"0x{view.asset.token_id:064x}"
+    return {
+        "verify": view.verify_link,
+        "asset": f"{base}/assets/{token}",
+        "history": f"{base}/v1/assets/{token}/history",
+    }
+
+
 async def _accept(
     kind: AssetKind, request: Request, response: Response, application: App, key: str | None
 ) -> schemas.Issuance:
@@ -189,11 +199,7 @@ def _issuance(view: IssuanceView, application: App) -> schemas.Issuance:
         error=schemas.Failure(code=view.error.code, detail=view.error.detail)
         if view.error
         else None,
-        links=schemas.IssuanceLinks(
-            verify=view.verify_link,
-            asset=f"{base}/assets/{token}",
-            history=f"{base}/v1/assets/{token}/history",
-        ),
+        links=schemas.IssuanceLinks(**links_of(view, base)),
         documents=[
             schemas.IssuedDocument(name=d.name, cid=d.cid, size=d.size) for d in view.documents
         ],
