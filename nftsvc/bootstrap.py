@@ -63,6 +63,7 @@ from nftsvc.flows.follow import Follower
 from nftsvc.flows.heartbeat import Heartbeat
 from nftsvc.flows.issuances import Issuances
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
+from nftsvc.flows.item import ItemLimits
 from nftsvc.flows.read import ReadFlow
 from nftsvc.flows.storing import Storing
 from nftsvc.flows.views import AssetView, Content, HistoryPage, IssuanceView
@@ -171,7 +172,7 @@ class Application:
             drafter=drafter,
             cores=adapters.cores,
             clock=clock,
-            documents=settings.max_documents,
+            limits=ItemLimits(settings.max_documents, settings.max_file_bytes),
         )
         self._issuances = Issuances(
             ledger=ledger,

@@ -35,6 +35,7 @@ class Service:
             | {"NFTSVC_PUBLIC_URL": self.url}
             | {f"NFTSVC_{name}": str(value) for name, value in changed.items()}
         )
+        self.folder = platform.folder
         self._log = platform.folder / "service.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -102,6 +103,18 @@ class Service:
             if issuance["status"] == "finalized":
                 return issuance
             if issuance["status"] == "failed" or time.monotonic() > deadline:
+                raise AssertionError(issuance)
+            time.sleep(0.2)
+
+    def until_ended(self, id_: str) -> dict[str, Any]:
+        """The issuance once its status is an end."""
+        deadline = time.monotonic() + 60
+        while True:
+            answer = httpx.get(f"{self.url}/v1/issuances/{id_}", headers=AUTHORIZED, timeout=30)
+            issuance: dict[str, Any] = answer.json()
+            if issuance["status"] in ("finalized", "failed"):
+                return issuance
+            if time.monotonic() > deadline:
                 raise AssertionError(issuance)
             time.sleep(0.2)
 

@@ -19,7 +19,7 @@ from typing import Final
 from nftsvc.core.errors import InvalidField, NftsvcError, TooLarge, Unavailable
 from nftsvc.core.types import AssetKind, IssuanceId
 from nftsvc.flows.draft import Drafted, Drafter
-from nftsvc.flows.item import DraftedItem, draft_items
+from nftsvc.flows.item import DraftedItem, ItemLimits, draft_items
 from nftsvc.ports import Clock, Cores, Ledger
 
 SHARE: Final = 200
@@ -38,16 +38,22 @@ class Answer:
 
 
 class BatchFlow:
-    """Accepts batch requests; `documents` is the most that one item may hold."""
+    """Accepts batch requests; `limits` are those of each item."""
 
     def __init__(
-        self, *, ledger: Ledger, drafter: Drafter, cores: Cores, clock: Clock, documents: int
+        self,
+        *,
+        ledger: Ledger,
+        drafter: Drafter,
+        cores: Cores,
+        clock: Clock,
+        limits: ItemLimits,
     ) -> None:
         self._ledger = ledger
         self._drafter = drafter
         self._cores = cores
         self._clock = clock
-        self._documents = documents
+        self._limits = limits
 
     async def accept(
         self, kind: AssetKind, lines: AsyncIterator[Line], *, most: int
@@ -73,7 +79,7 @@ class BatchFlow:
                 self._drafter,
                 kind,
                 lines,
-                most=self._documents,
+                limits=self._limits,
                 at=self._clock.now(),
             )
         except Unavailable as error:

@@ -32,6 +32,14 @@ NAMES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class ItemLimits:
+    """Of one item: how many documents, and the bytes of each."""
+
+    documents: int
+    file_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class DraftedItem:
     """An item's key, where it could be read, and what became of it."""
 
@@ -40,14 +48,19 @@ class DraftedItem:
 
 
 def draft_items(
-    drafter: Drafter, kind: AssetKind, lines: Sequence[bytes | TooLarge], *, most: int, at: datetime
+    drafter: Drafter,
+    kind: AssetKind,
+    lines: Sequence[bytes | TooLarge],
+    *,
+    limits: ItemLimits,
+    at: datetime,
 ) -> list[DraftedItem]:
     """Each line drafted or refused; one that is bad does not sink the others."""
-    return [_draft(drafter, kind, line, most=most, at=at) for line in lines]
+    return [_draft(drafter, kind, line, limits=limits, at=at) for line in lines]
 
 
 def _draft(
-    drafter: Drafter, kind: AssetKind, line: bytes | TooLarge, *, most: int, at: datetime
+    drafter: Drafter, kind: AssetKind, line: bytes | TooLarge, *, limits: ItemLimits, at: datetime
 ) -> DraftedItem:
     key: str | None = None
     try:
@@ -56,13 +69,13 @@ def _draft(
         fields = Fields(canonical.parse(line))
         key = fields.text("idempotencyKey", longest=200)
         check_key(key, path="idempotencyKey")
-        return DraftedItem(key, _drafted(drafter, kind, key, fields, most=most, at=at))
+        return DraftedItem(key, _drafted(drafter, kind, key, fields, limits=limits, at=at))
     except Refused as refusal:
         return DraftedItem(key, refusal)
 
 
 def _drafted(
-    drafter: Drafter, kind: AssetKind, key: str, fields: Fields, *, most: int, at: datetime
+    drafter: Drafter, kind: AssetKind, key: str, fields: Fields, *, limits: ItemLimits, at: datetime
 ) -> Drafted:
     noun, files = NAMES[kind]
     value = fields.take(noun)
@@ -71,7 +84,7 @@ def _drafted(
     fingerprint = Fingerprint(kind.value)
     fingerprint.add(canonical.dump(value))
     taken, held = list[TakenDocument](), list[HeldFile]()
-    for position, (item, path) in enumerate(fields.array(files, most=most)):
+    for position, (item, path) in enumerate(fields.array(files, most=limits.documents)):
         document = Fields(item, path=path)
         name = document.text("name", longest=255)
         check_file_name(name, path=document.path("name"))
@@ -79,6 +92,8 @@ def _drafted(
         media_type = media_type_of(declared, path=path, public=asset_key is None)
         data = _decoded(document.take("base64"), path=document.path("base64"))
         document.end()
+        if len(data) > limits.file_bytes:
+            raise TooLarge(path, limit=limits.file_bytes)
         one, stored = take_small(
             data,
             name=name,

@@ -202,7 +202,7 @@ def _new_database(administrator: sa.URL, name: str) -> sa.URL:
 def measure(bench: Bench, chosen: argparse.Namespace) -> dict[str, Any]:
     """Every figure that was asked for, in one run."""
     few, found = chosen.quick, dict[str, Any]()
-    wanted = set(chosen.only or ("naive", "single"))
+    wanted = set(chosen.only or ("naive", "single", "batch", "latency"))
     if "naive" in wanted:
         found["naive_per_s"] = naive(bench, 100 if few else 1000)
     for way, count in (("single", 200 if few else 5000), ("batch", 500 if few else 20_000)):
