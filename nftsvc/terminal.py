@@ -39,6 +39,8 @@ def show_verdict(console: Console, report: dict[str, Any]) -> None:
         if report.get(name):
             _line(console, f"  {name}: {report[name]}")
     for check in report["checks"]:
+        if check["code"] == "no-fields":
+            continue
         mark = _RESULTS[check["result"]]
         line = f"  {mark} {check['number']} {check['name']}: {check['code']}"
         _line(console, line)

@@ -99,7 +99,7 @@ def draft_deal(
 ) -> tuple[Manifest, PrivatePart]:
     """The public and the private half of a deal's first version."""
     private = tuple(PrivateDocument(d.name, d.size, d.sha256, new_salt()) for d in documents)
-    disclosures = disclosure.disclose(deal.disclosable())
+    concealed = disclosure.conceal(deal.disclosable())
     sealed = tuple(
         SealedDocument(
             name=f"document-{number}.{_ENDINGS[taken.media_type]}",
@@ -122,9 +122,9 @@ def draft_deal(
         "whoever holds them can prove them by this record.",
         documents=sealed,
         attributes=(("Programme year", deal.programme_year),),
-        disclosures=tuple(disclosure.digests(disclosures)),
+        disclosures=concealed.digests,
     )
-    return manifest, PrivatePart(private, disclosures)
+    return manifest, PrivatePart(private, concealed.disclosures)
 
 
 def draft_product(

@@ -9,6 +9,7 @@
     │   ├── TooSlow                 a body that does not end in time
     │   ├── InvalidLink             a verification link that says nothing readable
     │   ├── InvalidCid              text or bytes that are no CID we read
+    │   ├── InvalidDisclosure       disclosures that do not belong together, or not here
     │   ├── IdempotencyKeyReused    the same key with another body
     │   ├── IdempotencyKeyBusy      the same key is being answered right now
     │   ├── Unauthorized            no token, or one that is not known
@@ -128,6 +129,17 @@ class InvalidCid(Refused):
     """Text or bytes that are not a CID this service reads (v0, or v1 with sha2-256)."""
 
     code = "invalid-cid"
+
+
+class InvalidDisclosure(Refused):
+    """Disclosures that do not fit what they are said to open. `reason` is a permanent word."""
+
+    code = "invalid-disclosure"
+
+    def __init__(self, detail: str, *, reason: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.reason = reason
 
 
 class IdempotencyKeyReused(Refused):

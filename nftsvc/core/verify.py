@@ -12,6 +12,8 @@ The checks, by their permanent numbers (comments below refer to them):
                           earlier version that is missing matters only where no other matches
     7  token-active       neither suspended nor revoked, by the newest block known
     8  token-final        the token's issuance is final on its chain
+    9  fields-proven      every field that was disclosed is one of this version's (or of an
+                          earlier one's); all of them belong to one version
 
 Each check is VALID, INVALID, ERROR (could not be checked) or SKIPPED, with a permanent code.
 The verdict is the first of these that holds:
@@ -20,10 +22,11 @@ The verdict is the first of these that holds:
     3 invalid                  UNKNOWN
     4 invalid                  UNTRUSTED_ISSUER
     6 invalid, other document  MISMATCH
+    9 invalid, other fields    MISMATCH
     7 invalid                  REVOKED or SUSPENDED
     any error                  UNVERIFIABLE
     5 invalid                  MISMATCH
-    6 invalid, older version   SUPERSEDED
+    6 or 9 invalid, older      SUPERSEDED
     8 invalid                  PENDING
     otherwise                  AUTHENTIC
 
@@ -39,7 +42,8 @@ from typing import Final
 
 from nftsvc.core.canonical import Json
 from nftsvc.core.commitment import opens
-from nftsvc.core.errors import InvalidField, InvalidJson, TooLarge
+from nftsvc.core.disclosure import Disclosure, Revealed, reveal
+from nftsvc.core.errors import InvalidDisclosure, InvalidField, InvalidJson, TooLarge
 from nftsvc.core.manifest import Manifest, PublicDocument, SealedDocument, manifest_digest
 from nftsvc.core.trust import TrustedIssuer, TrustList
 from nftsvc.core.types import (
@@ -89,6 +93,7 @@ class Check(StrEnum):
     DOCUMENT_MATCHES = "document-matches"
     TOKEN_ACTIVE = "token-active"
     TOKEN_FINAL = "token-final"
+    FIELDS_PROVEN = "fields-proven"
 
     @property
     def number(self) -> int:
@@ -144,7 +149,8 @@ class Facts:
     `document` is the sha256 of the file in question, None where only the token is asked
     about. `manifests` are the bytes of the current version first, then of each earlier one;
     `manifest_error` is the code of why the row stops before version 1, None where it is
-    whole. `quorum` is how many endpoints must agree.
+    whole. `quorum` is how many endpoints must agree. `disclosures` are fields that were
+    disclosed, encoded; none where only a file or the token is asked about.
     """
 
     asset: AssetId
@@ -155,6 +161,7 @@ class Facts:
     document: Digest | None = None
     salts: tuple[Salt, ...] = field(default=(), repr=False)
     quorum: int = 2
+    disclosures: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +184,7 @@ class VerificationReport:
     manifest: Manifest | None = None
     document_name: str | None = None
     document_version: int | None = None
+    fields: Revealed | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The verdict and its checks, as the golden vectors and `--json` write them."""
@@ -226,13 +234,16 @@ def verify(facts: Facts) -> VerificationReport:
         if is_final
         else CheckResult(Check.TOKEN_FINAL, Result.INVALID, "not-final")
     )
+    proven, fields, fields_version = _fields_proven(facts, intact.result, manifests, stopped)
+    checks.append(proven)
     return _report(
         checks,
         issuer=issuer,
         record=record,
         manifest=manifests[0] if manifests else None,
         document_name=name,
-        document_version=version,
+        document_version=version or fields_version,
+        fields=fields,
     )
 
 
@@ -360,6 +371,39 @@ def _document_matches(  # check 6
     return ended(Result.INVALID, "differs")
 
 
+def _fields_proven(  # check 9
+    facts: Facts, intact: Result, manifests: list[Manifest], stopped: str | None
+) -> tuple[CheckResult, Revealed | None, int | None]:
+    def ended(
+        result: Result, code: str, shown: Revealed | None = None, version: int | None = None
+    ) -> tuple[CheckResult, Revealed | None, int | None]:
+        return CheckResult(Check.FIELDS_PROVEN, result, code), shown, version
+
+    if not facts.disclosures:
+        return ended(Result.SKIPPED, "no-fields")
+    try:
+        disclosures = [Disclosure.parse(encoded) for encoded in facts.disclosures]
+    except InvalidField:
+        return ended(Result.INVALID, "field-unreadable")
+    if intact is Result.INVALID:
+        return ended(Result.SKIPPED, _SILENT)
+    if not manifests:
+        return ended(Result.ERROR, _SILENT)
+    for manifest in manifests:
+        try:
+            shown = reveal({"_sd": list(manifest.disclosures)}, disclosures)
+        except InvalidDisclosure as error:
+            if error.reason != "foreign":
+                return ended(Result.INVALID, f"field-{error.reason}")
+            continue
+        if manifest is manifests[0]:
+            return ended(Result.VALID, "proven", shown, manifest.version)
+        return ended(Result.INVALID, "fields-of-older-version", shown, manifest.version)
+    if stopped is not None:
+        return ended(Result.ERROR, stopped)
+    return ended(Result.INVALID, "field-foreign")
+
+
 def _token_active(records: Iterable[TokenRecord]) -> CheckResult:  # check 7
     statuses = {record.status for record in records}
     for status in (TokenStatus.REVOKED, TokenStatus.SUSPENDED):
@@ -380,6 +424,7 @@ def _report(
     manifest: Manifest | None = None,
     document_name: str | None = None,
     document_version: int | None = None,
+    fields: Revealed | None = None,
 ) -> VerificationReport:
     return VerificationReport(
         _verdict({check.check: check for check in checks}),
@@ -389,6 +434,7 @@ def _report(
         manifest,
         document_name,
         document_version,
+        fields,
     )
 
 
@@ -396,6 +442,8 @@ def _verdict(checks: dict[Check, CheckResult]) -> Verdict:
     def is_(check: Check, result: Result, code: str | None = None) -> bool:
         return checks[check].result is result and code in (None, checks[check].code)
 
+    older_fields = is_(Check.FIELDS_PROVEN, Result.INVALID, "fields-of-older-version")
+    other_fields = is_(Check.FIELDS_PROVEN, Result.INVALID) and not older_fields
     rules: tuple[tuple[bool, Verdict], ...] = (
         (
             is_(Check.CHAIN_ANSWERS, Result.ERROR) or is_(Check.CHAIN_AGREEMENT, Result.ERROR),
@@ -404,11 +452,13 @@ def _verdict(checks: dict[Check, CheckResult]) -> Verdict:
         (is_(Check.TOKEN_EXISTS, Result.INVALID), Verdict.UNKNOWN),
         (is_(Check.ISSUER_TRUSTED, Result.INVALID), Verdict.UNTRUSTED_ISSUER),
         (is_(Check.DOCUMENT_MATCHES, Result.INVALID, "differs"), Verdict.MISMATCH),
+        (other_fields, Verdict.MISMATCH),
         (is_(Check.TOKEN_ACTIVE, Result.INVALID, "revoked"), Verdict.REVOKED),
         (is_(Check.TOKEN_ACTIVE, Result.INVALID, "suspended"), Verdict.SUSPENDED),
         (any(c.result is Result.ERROR for c in checks.values()), Verdict.UNVERIFIABLE),
         (is_(Check.MANIFEST_INTACT, Result.INVALID), Verdict.MISMATCH),
         (is_(Check.DOCUMENT_MATCHES, Result.INVALID, "older-version"), Verdict.SUPERSEDED),
+        (older_fields, Verdict.SUPERSEDED),
         (is_(Check.TOKEN_FINAL, Result.INVALID), Verdict.PENDING),
     )
     return next((verdict for holds, verdict in rules if holds), Verdict.AUTHENTIC)

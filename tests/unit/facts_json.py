@@ -27,6 +27,7 @@ def facts_from_json(value: dict[str, Any]) -> Facts:
         document=Digest(bytes.fromhex(value["document"]["sha256"])) if value["document"] else None,
         salts=tuple(Salt(decode_bytes(salt)) for salt in value["salts"]),
         quorum=value["quorum"],
+        disclosures=tuple(value.get("disclosures", ())),
     )
 
 

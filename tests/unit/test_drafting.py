@@ -4,8 +4,10 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Final
 
+from nftsvc.core.canonical import Json
 from nftsvc.core.cid import Cid
 from nftsvc.core.commitment import opens
+from nftsvc.core.disclosure import reveal
 from nftsvc.core.drafting import PrivatePart, TakenDocument, draft_deal, draft_product
 from nftsvc.core.manifest import Manifest, PublicDocument, SealedDocument
 from nftsvc.core.trade.deal import Deal
@@ -57,7 +59,9 @@ def test_deal__drafted__its_private_part_opens_every_commitment() -> None:
     again = PrivatePart.parse(private.encode())
     assert again == private
     assert [document.name for document in again.documents] == [CONTRACT.name, SCAN.name]
-    assert {shown.digest for shown in again.disclosures} == set(manifest.disclosures)
+    payload: Json = {"_sd": list(manifest.disclosures)}
+    assert reveal(payload, again.disclosures).value == read.disclosable()
+    assert len(manifest.disclosures) == 16
     for public, hidden in zip(manifest.documents, again.documents, strict=True):
         assert isinstance(public, SealedDocument)
         assert opens(public.commitment, digest=hidden.sha256, salt=hidden.salt)

@@ -12,7 +12,7 @@ from typing import Any
 
 from nftsvc.core.cid import Cid
 from nftsvc.core.commitment import commit
-from nftsvc.core.disclosure import encode_bytes
+from nftsvc.core.disclosure import Disclosure, encode_bytes
 from nftsvc.core.manifest import Manifest, PublicDocument, SealedDocument, manifest_digest
 from nftsvc.core.types import AccountId, AssetKind, Digest, Salt, parse_address, token_id_of
 
@@ -163,6 +163,40 @@ def of_own_bytes(data: bytes, **changed: Any) -> dict[str, Any]:
 
 
 SILENT: dict[str, Any] = {"endpoint": "two", "error": "chain-unavailable"}
+
+
+def disclosed(salt: str, name: str | None, value: Any) -> Disclosure:
+    """A disclosure under a salt that stays the same, so that the vectors do."""
+    content = [salt, value] if name is None else [salt, name, value]
+    return Disclosure(encode_bytes(json.dumps(content).encode()), name, value)
+
+
+AMOUNT = disclosed("AAAAAAAAAAAAAAAAAAAAAA", "amount", "128400.00")
+COUNTRY = disclosed("AQEBAQEBAQEBAQEBAQEBAQ", "country", "KR")
+NAME = disclosed("AgICAgICAgICAgICAgICAg", "name", "Hanbit")
+EXPORTER = disclosed("AwMDAwMDAwMDAwMDAwMDAw", "exporter",
+                     {"_sd": sorted([COUNTRY.digest, NAME.digest])})  # fmt: skip
+PRICIER = disclosed("AAAAAAAAAAAAAAAAAAAAAA", "amount", "228400.00")
+NESTED = disclosed("BAQEBAQEBAQEBAQEBAQEBA", "_sd", [AMOUNT.digest])
+FIELDS = manifest(
+    sealed("document-1.pdf", CONTRACT_FILE, SALTS[0]),
+    disclosures=tuple(sorted([AMOUNT.digest, EXPORTER.digest, NESTED.digest, "A" * 43])),
+).encode()
+FIELDS_V2 = manifest(
+    sealed("document-1.pdf", NEW_FILE, SALTS[2]), version=2, previous=manifest_digest(FIELDS)
+).encode()
+
+
+def shown(*disclosures: Disclosure, **changed: Any) -> dict[str, Any]:
+    """Fields of a deal are shown, and no file."""
+    base: dict[str, Any] = {
+        "document": None,
+        "salts": [],
+        "disclosures": [disclosure.encoded for disclosure in disclosures],
+    }
+    return facts(FIELDS, **base | changed)
+
+
 GONE: dict[str, Any] = {"manifests": [], "manifestError": "content-unavailable"}
 
 CASES: list[tuple[str, dict[str, Any], str, dict[str, str]]] = [
@@ -262,6 +296,36 @@ CASES: list[tuple[str, dict[str, Any], str, dict[str, str]]] = [
      "UNVERIFIABLE", {"manifest-intact": "manifest-unreadable"}),
     ("anchored: an unknown member", of_own_bytes(reworded(V1, '"links":[]', '"links":[],"m":1')),
      "UNVERIFIABLE", {"manifest-intact": "manifest-unreadable"}),
+    ("no field disclosed", facts(), "AUTHENTIC", {"fields-proven": "no-fields"}),
+    ("a field", shown(AMOUNT), "AUTHENTIC",
+     {"fields-proven": "proven", "document-matches": "no-file"}),
+    ("a field within a field", shown(EXPORTER, COUNTRY), "AUTHENTIC", {"fields-proven": "proven"}),
+    ("a field and the file", shown(AMOUNT, document=the_file(CONTRACT_FILE),
+     salts=[encode_bytes(SALTS[0])]), "AUTHENTIC", {"fields-proven": "proven"}),
+    ("a field and another file", shown(AMOUNT, document=the_file(OTHER_FILE),
+     salts=[encode_bytes(SALTS[0])]), "MISMATCH", {"fields-proven": "proven"}),
+    ("a field with another value", shown(PRICIER), "MISMATCH", {"fields-proven": "field-foreign"}),
+    ("a field of nothing that was anchored", shown(AMOUNT, PRICIER), "MISMATCH",
+     {"fields-proven": "field-foreign"}),
+    ("a field without the one around it", shown(COUNTRY), "MISMATCH",
+     {"fields-proven": "field-foreign"}),
+    ("a field twice", shown(AMOUNT, AMOUNT), "MISMATCH", {"fields-proven": "field-repeated"}),
+    ("a field that calls itself _sd", shown(NESTED), "MISMATCH",
+     {"fields-proven": "field-reserved-name"}),
+    ("a field of another asset", facts(V1, document=None, disclosures=[AMOUNT.encoded]),
+     "MISMATCH", {"fields-proven": "field-foreign"}),
+    ("a field that is none", shown(disclosures=["e30"]), "MISMATCH",
+     {"fields-proven": "field-unreadable"}),
+    ("a field, manifest out of reach", shown(AMOUNT, **GONE), "UNVERIFIABLE",
+     {"fields-proven": "not-reached"}),
+    ("a field of a revoked token", shown(AMOUNT, observations=[observation(record(FIELDS,
+     status="revoked"))]), "REVOKED", {"fields-proven": "proven"}),
+    ("a field before its amendment", shown(AMOUNT, observations=[observation(record(FIELDS_V2,
+     version=2))], manifests=[FIELDS_V2.decode(), FIELDS.decode()]), "SUPERSEDED",
+     {"fields-proven": "fields-of-older-version"}),
+    ("a field, earlier version lost", shown(AMOUNT, observations=[observation(record(FIELDS_V2,
+     version=2))], manifests=[FIELDS_V2.decode()], manifestError="content-missing"),
+     "UNVERIFIABLE", {"fields-proven": "content-missing"}),
 ]  # fmt: skip
 
 

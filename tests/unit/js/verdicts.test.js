@@ -17,6 +17,7 @@ for (const { name, facts, verdict, codes } of JSON.parse(readFileSync(vectors, "
       asset: parseAsset(facts.asset),
       document: facts.document?.sha256 ?? null,
       salts: facts.salts.map(fromBase64url),
+      disclosures: facts.disclosures ?? [],
       quorum: facts.quorum,
       observations: facts.observations,
       manifests: facts.manifests.map(utf8),

@@ -67,7 +67,7 @@ export function checked(report) {
     "section",
     { class: "checked" },
     element("h2", {}, t("verify.checked")),
-    element("ol", {}, ...report.checks.map(line)),
+    element("ol", {}, ...report.checks.filter(({ code }) => code !== "no-fields").map(line)),
   );
 }
 

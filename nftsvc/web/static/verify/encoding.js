@@ -34,6 +34,11 @@ export function fromBase64url(text) {
   return Uint8Array.from(bytes);
 }
 
+/** @param {Uint8Array} data @returns {string} base64url without padding */
+export function toBase64url(data) {
+  return btoa(String.fromCharCode(...data)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
 /** @param {string} text @returns {Uint8Array<ArrayBuffer>} */
 export function utf8(text) {
   return new TextEncoder().encode(text);

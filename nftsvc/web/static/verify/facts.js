@@ -24,9 +24,10 @@ const MAX_CANDIDATES = 8;
 /**
  * @param {import("./link.js").VerificationLink} link
  * @param {string | null} document sha256 of the file in hex, null where only the token is asked about
+ * @param {string[]} [disclosures] fields that were disclosed
  * @returns {Promise<Facts>}
  */
-export async function gather({ asset, salts }, document) {
+export async function gather({ asset, salts }, document, disclosures = []) {
   const [network, trust] = await Promise.all([orNull(readNetwork), orNull(fetchTrust)]);
   const chain = network?.chains.find(({ chainId }) => chainId === asset.chainId);
   const observations = network === null
@@ -34,7 +35,7 @@ export async function gather({ asset, salts }, document) {
     : await observe(asset, chain?.rpc ?? []);
   const record = currentRecord(observations);
   const row = record === null ? { manifests: [], manifestError: null } : await manifestRow(record);
-  return { asset, salts, document, quorum: network?.quorum ?? 1, observations, trust, ...row };
+  return { asset, salts, document, disclosures, quorum: network?.quorum ?? 1, observations, trust, ...row };
 }
 
 /**

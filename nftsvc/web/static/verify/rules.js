@@ -15,15 +15,17 @@
  * @typedef {{endpoint: string, chainId: number, finalized: RecordAtBlock, latest: RecordAtBlock}} Observation
  * @typedef {{endpoint: string, error: string}} Silence
  * @typedef {{asset: import("./account.js").Asset, document: string | null, salts: Uint8Array[],
+ *   disclosures: string[],
  *   quorum: number, observations: (Observation | Silence)[], manifests: Uint8Array[],
  *   manifestError: string | null, trust: import("./trust.js").TrustList | null}} Facts
  * @typedef {{verdict: Verdict, checks: Check[], issuer: import("./trust.js").TrustedIssuer | null,
  *   record: TokenRecord | null, manifest: Manifest | null, documentName: string | null,
- *   documentVersion: number | null}} Report
+ *   documentVersion: number | null, fields: import("./disclosure.js").Revealed | null}} Report
  */
 
 import { digestOf } from "./account.js";
 import { commit, saltDigest } from "./commitment.js";
+import { InvalidDisclosure, parseDisclosure, reveal } from "./disclosure.js";
 import { toHex } from "./encoding.js";
 import { isPublic, parseManifest } from "./manifest.js";
 import { issuerOf } from "./trust.js";
@@ -38,6 +40,7 @@ export const CHECKS = /** @type {const} */ ([
   "document-matches",
   "token-active",
   "token-final",
+  "fields-proven",
 ]);
 
 /** @typedef {typeof CHECKS[number]} CheckName */
@@ -61,6 +64,7 @@ export function verify(facts) {
   const { trusted, issuer } = issuerTrusted(facts, record, latest);
   const { intact, manifests, stopped } = manifestIntact(facts, record);
   const { matches, name, version } = documentMatches(facts, intact.result, manifests, stopped);
+  const { proven, fields, version: fieldsVersion } = fieldsProven(facts, intact.result, manifests, stopped);
   const isFinal = answers[0]?.finalized.record.status !== "unknown";
   checks.push(
     trusted,
@@ -68,6 +72,7 @@ export function verify(facts) {
     matches,
     tokenActive([record, ...latest]),
     isFinal ? check("token-final", "valid", "final") : check("token-final", "invalid", "not-final"),
+    proven,
   );
   return {
     ...report(checks),
@@ -75,7 +80,8 @@ export function verify(facts) {
     record,
     manifest: manifests[0] ?? null,
     documentName: name,
-    documentVersion: version,
+    documentVersion: version ?? fieldsVersion,
+    fields,
   };
 }
 
@@ -227,6 +233,43 @@ function documentMatches(facts, intact, manifests, stopped) {
   return stopped === null ? ended("invalid", "differs") : ended("error", stopped);
 }
 
+/**
+ * @param {Facts} facts @param {Result} intact @param {Manifest[]} manifests
+ * @param {string | null} stopped
+ */
+function fieldsProven(facts, intact, manifests, stopped) {
+  // 9
+  const ended = (
+    /** @type {Result} */ result,
+    /** @type {string} */ code,
+    /** @type {import("./disclosure.js").Revealed | null} */ fields = null,
+    /** @type {number | null} */ version = null,
+  ) => ({ proven: check("fields-proven", result, code), fields, version });
+  if (facts.disclosures.length === 0) return ended("skipped", "no-fields");
+  let disclosures;
+  try {
+    disclosures = facts.disclosures.map(parseDisclosure);
+  } catch {
+    return ended("invalid", "field-unreadable");
+  }
+  if (intact === "invalid") return ended("skipped", NOT_REACHED);
+  if (manifests.length === 0) return ended("error", NOT_REACHED);
+  for (const manifest of manifests) {
+    let shown;
+    try {
+      shown = reveal({ _sd: manifest.disclosures }, disclosures);
+    } catch (error) {
+      if (!(error instanceof InvalidDisclosure)) throw error;
+      if (error.reason !== "foreign") return ended("invalid", `field-${error.reason}`);
+      continue;
+    }
+    return manifest === manifests[0]
+      ? ended("valid", "proven", shown, manifest.version)
+      : ended("invalid", "fields-of-older-version", shown, manifest.version);
+  }
+  return stopped === null ? ended("invalid", "field-foreign") : ended("error", stopped);
+}
+
 /** @param {TokenRecord[]} records */
 function tokenActive(records) {
   // 7
@@ -259,6 +302,7 @@ function report(checks) {
     manifest: null,
     documentName: null,
     documentVersion: null,
+    fields: null,
   };
 }
 
@@ -266,17 +310,19 @@ function report(checks) {
 function decide(checks) {
   const is = (/** @type {CheckName} */ name, /** @type {Result} */ result, code = "") =>
     checks.some((c) => c.name === name && c.result === result && (code === "" || c.code === code));
+  const olderFields = is("fields-proven", "invalid", "fields-of-older-version");
   /** @type {[boolean, Verdict][]} */
   const rules = [
     [is("chain-answers", "error") || is("chain-agreement", "error"), "UNVERIFIABLE"],
     [is("token-exists", "invalid"), "UNKNOWN"],
     [is("issuer-trusted", "invalid"), "UNTRUSTED_ISSUER"],
     [is("document-matches", "invalid", "differs"), "MISMATCH"],
+    [is("fields-proven", "invalid") && !olderFields, "MISMATCH"],
     [is("token-active", "invalid", "revoked"), "REVOKED"],
     [is("token-active", "invalid", "suspended"), "SUSPENDED"],
     [checks.some((c) => c.result === "error"), "UNVERIFIABLE"],
     [is("manifest-intact", "invalid"), "MISMATCH"],
-    [is("document-matches", "invalid", "older-version"), "SUPERSEDED"],
+    [is("document-matches", "invalid", "older-version") || olderFields, "SUPERSEDED"],
     [is("token-final", "invalid"), "PENDING"],
   ];
   return rules.find(([holds]) => holds)?.[1] ?? "AUTHENTIC";
