@@ -9,6 +9,7 @@ from typing import Final
 from nftsvc.core import disclosure
 from nftsvc.core.canonical import Json, dump, parse
 from nftsvc.core.cid import Cid
+from nftsvc.core.clear_text import DESCRIPTION, YEAR, name_of, refuse_clear_text
 from nftsvc.core.commitment import commit, new_salt
 from nftsvc.core.disclosure import Disclosure, decode_bytes, encode_bytes
 from nftsvc.core.fields import Fields
@@ -97,7 +98,7 @@ class PrivatePart:
 def draft_deal(
     deal: Deal, documents: Sequence[TakenDocument], *, issuer: AccountId, at: datetime
 ) -> tuple[Manifest, PrivatePart]:
-    """The public and the private half of a deal's first version."""
+    """The public and the private half of a deal's first version. Raises `ConfidentialInClear`."""
     private = tuple(PrivateDocument(d.name, d.size, d.sha256, new_salt()) for d in documents)
     concealed = disclosure.conceal(deal.disclosable())
     sealed = tuple(
@@ -117,13 +118,13 @@ def draft_deal(
         reference=reference,
         issuer=issuer,
         issued_at=at,
-        name=f"Export contract {reference[:8]}",
-        description="An export contract. Its terms and documents are confidential; "
-        "whoever holds them can prove them by this record.",
+        name=name_of(reference),
+        description=DESCRIPTION,
         documents=sealed,
-        attributes=(("Programme year", deal.programme_year),),
+        attributes=((YEAR, deal.programme_year),),
         disclosures=concealed.digests,
     )
+    refuse_clear_text(manifest)
     return manifest, PrivatePart(private, concealed.disclosures)
 
 

@@ -28,6 +28,7 @@
     │   ├── WrongContract           no code, or other code, at a recorded address
     │   ├── ChainRewritten          a reorg deeper than finality
     │   └── TransactionRefused      the chain would revert, or did
+    ├── ConfidentialInClear         a manifest would show what is confidential; never anchored
     └── Misconfigured               the service cannot start like this
 
 Codes are permanent: a code is never renamed, reused or given to another cause.
@@ -277,6 +278,19 @@ class TransactionRefused(Contradiction):
     def __init__(self, reason: str) -> None:
         super().__init__(f"the chain refuses the transaction: {reason}")
         self.reason = reason
+
+
+class ConfidentialInClear(NftsvcError):
+    """A manifest would show the public what is confidential: a fault of ours, and not anchored.
+
+    `path` is where in the manifest; what stands there is not told.
+    """
+
+    code = "confidential-in-clear"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"the manifest's {path} holds more than may become public")
+        self.path = path
 
 
 class Misconfigured(NftsvcError):
