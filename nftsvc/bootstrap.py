@@ -17,19 +17,17 @@ from nftsvc.adapters.age_sealer import AgeSealer, recipient_of
 from nftsvc.adapters.database import Database, database_urls
 from nftsvc.adapters.dbos_engine import JOURNEY_VERSION, DbosEngine
 from nftsvc.adapters.deployer import Deployer
-from nftsvc.adapters.embedded_store import EmbeddedStore
 from nftsvc.adapters.evm_chain import EvmChain
 from nftsvc.adapters.failover_chain import FailoverChain
 from nftsvc.adapters.folder_lock import FolderLock
 from nftsvc.adapters.keystore_signer import KeystoreSigner
-from nftsvc.adapters.kubo_store import KuboStore
 from nftsvc.adapters.process_cores import ProcessCores
 from nftsvc.adapters.spool import FolderSpool
 from nftsvc.adapters.sql_leases import SqlLeases
 from nftsvc.adapters.sql_ledger import SqlLedger
+from nftsvc.adapters.stores import open_stores
 from nftsvc.adapters.system_clock import SystemClock
 from nftsvc.core.canonical import Json
-from nftsvc.core.cid import Cid
 from nftsvc.core.deployment import Deployment
 from nftsvc.core.errors import (
     ChainUnavailable,
@@ -87,9 +85,6 @@ from nftsvc.settings import Settings, read_secret, read_trust
 GWEI: Final = 10**9
 CHAIN_SECONDS: Final = 1.0
 """How often a chain that was away at the start is looked for."""
-
-_PROBE: Final = Cid.of_block(b"")
-"""Asked for to see whether the store answers; whether it has it does not matter."""
 
 _log = logging.getLogger(__name__)
 
@@ -334,7 +329,7 @@ class Application:
         probes: dict[str, Coroutine[Any, Any, object]] = {
             "chain": self._adapters.chain.heads(),
             "ledger": self._adapters.ledger.finalized(),
-            "content": self._adapters.contents.has(_PROBE),
+            "content": self._adapters.contents.ping(),
         }
         answers = await asyncio.gather(*probes.values(), return_exceptions=True)
         parts = {name: _state(answer) for name, answer in zip(probes, answers, strict=True)}
@@ -465,9 +460,9 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
             ]
         ),
         signer=signer,
-        contents=KuboStore(settings.kubo_url, bearer_file=settings.kubo_bearer_file)
-        if settings.content_store == "kubo"
-        else EmbeddedStore(settings.data_dir / "content"),
+        contents=open_stores(
+            settings.stores, folder=settings.data_dir / "content", wanted=settings.replicas
+        ),
         spool=FolderSpool(settings.data_dir / "spool"),
         sealer=AgeSealer(),
         engine=DbosEngine(engine_url, executor=leases.worker),

@@ -5,7 +5,7 @@ Secrets are never settings themselves, only paths of files that nobody but their
 
 import stat
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -79,12 +79,16 @@ class Settings(_Loaded):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL database; by default SQLite in the data folder."
     )
-    content_store: Literal["embedded", "kubo"] = Field(
-        "embedded", description="Where content is kept."
+    stores: Texts = Field(
+        ("embedded",),
+        min_length=1,
+        description="Where content is kept: embedded, embedded:/folder, kubo+http://host:5001.",
     )
-    kubo_url: str = Field("http://127.0.0.1:5001", description="RPC address of the Kubo node.")
-    kubo_bearer_file: Path | None = Field(
-        None, description="File with the bearer token of the Kubo node."
+    replicas: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="How many of the stores must keep a content before it is minted.",
     )
     api_token_files: Paths = Field(
         min_length=1, description="Files with an API token each, at least one."
@@ -138,7 +142,12 @@ class Settings(_Loaded):
     rpc_seconds: float = Field(10.0, gt=0, description="Seconds that one RPC call may take.")
 
     @field_validator(
-        "rpc_urls", "public_rpc_urls", "api_token_files", "recovery_recipients", mode="before"
+        "rpc_urls",
+        "public_rpc_urls",
+        "stores",
+        "api_token_files",
+        "recovery_recipients",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:

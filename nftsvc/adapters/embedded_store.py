@@ -29,7 +29,7 @@ from nftsvc.core.errors import (
     NftsvcError,
 )
 from nftsvc.core.unixfs import CHUNK_BYTES, Block, UntrueBlock, read_file
-from nftsvc.ports import BlockReader, ContentStore, Upload, bounded
+from nftsvc.ports import BlockReader, CheckedStore, Upload, bounded
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FULL_INDEX: Final = frozenset(
@@ -40,15 +40,14 @@ _LARGE_AT_ONCE: Final = 4
 _MOST_TOGETHER: Final = 4096
 
 
-class EmbeddedStore(ContentStore):
+class EmbeddedStore(CheckedStore):
     """CAR files below `root`, in 256 folders by the last byte of their digest, and `packs`.
 
     A content is small where it is one block (256 KiB); nothing else is packed.
     """
 
-    name = "embedded"
-
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, name: str = "embedded") -> None:
+        self.name = name
         self._root = root
         self._incoming = Incoming(root / "incoming")
         self._packs = Packs(root, incoming=self._incoming)

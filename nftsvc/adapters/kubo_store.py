@@ -21,7 +21,7 @@ import httpx
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentMissing, ContentUnavailable, InvalidCid, Misconfigured
 from nftsvc.core.unixfs import CHUNK_BYTES, MAX_BLOCK_BYTES, MAX_LINKS
-from nftsvc.ports import BlockReader, ContentStore, Upload
+from nftsvc.ports import BlockReader, CheckedStore, Upload
 
 _ADD: Final = {
     "cid-version": "1",
@@ -40,31 +40,32 @@ _ADD: Final = {
     "quieter": "true",
 }
 _ANSWER_BYTES: Final = 64 * 1024
-_NOT_THERE: Final = ("is not pinned", "ipld: could not find")
+_MOST_PINS_BYTES: Final = 256 * 1024 * 1024
+_NOT_THERE: Final = ("not pinned", "ipld: could not find")
 # A body that is sent more slowly than this is given up: bytes for each second.
 _SLOWEST: Final = 1024 * 1024
 _LONGEST_WAIT: Final = 3600
 
 
-class KuboStore(ContentStore):
+class KuboStore(CheckedStore):
     """One Kubo node at `url`.
 
     Its `API.Authorizations` are met by `bearer_file` (a token) or `basic_file` (`user:password`).
     `silence_seconds` may pass between two bytes, `whole_seconds` over a whole request, and a
-    second more for each MiB that is sent.
+    second more for each MiB that is sent. What it pins bears the label of the content.
     """
-
-    name = "kubo"
 
     def __init__(
         self,
         url: str,
         *,
+        name: str = "kubo",
         bearer_file: Path | None = None,
         basic_file: Path | None = None,
         silence_seconds: float = 30.0,
         whole_seconds: float = 120.0,
     ) -> None:
+        self.name = name
         headers = {"Accept-Encoding": "identity"}
         auth = None
         if bearer_file is not None:
@@ -96,6 +97,19 @@ class KuboStore(ContentStore):
         except (KeyError, TypeError, InvalidCid) as error:
             raise ContentUnavailable(f"Kubo listed no pins: {answer[:300]!r}") from error
 
+    async def pins(self) -> dict[Cid, str]:
+        """Everything that is pinned whole, with the label that it bears; "" for none."""
+        answer = await self._ask(
+            "pin/ls",
+            {"type": "recursive", "names": "true", "stream": "true"},
+            most=_MOST_PINS_BYTES,
+        )
+        try:
+            pins = [json.loads(line) for line in answer.splitlines()]
+            return {Cid.parse(pin["Cid"]).upgraded(): pin.get("Name", "") for pin in pins}
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidCid) as error:
+            raise ContentUnavailable(f"Kubo listed no pins: {answer[:300]!r}") from error
+
     async def remove(self, cid: Cid) -> None:
         """Unpin it and let Kubo collect what no pin holds. Slow: it looks at every block."""
         try:
@@ -110,7 +124,7 @@ class KuboStore(ContentStore):
         boundary = secrets.token_hex(16)
         answer = await self._ask(
             "add",
-            _ADD,
+            _ADD | ({"pin-name": upload.label} if upload.label else {}),
             content=_multipart(upload, boundary=boundary),
             content_type=f"multipart/form-data; boundary={boundary}",
         )

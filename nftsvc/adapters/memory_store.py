@@ -6,7 +6,7 @@ from enum import StrEnum
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentMissing, ContentUnavailable, DiskFull
 from nftsvc.core.unixfs import Block, cid_of_bytes
-from nftsvc.ports import BlockReader, ContentStore, Upload
+from nftsvc.ports import BlockReader, CheckedStore, Upload
 
 
 class StoreFault(StrEnum):
@@ -22,13 +22,13 @@ class StoreFault(StrEnum):
 
 
 @dataclass
-class MemoryStore(ContentStore):
+class MemoryStore(CheckedStore):
     """Blocks in a dictionary. `fault` is None for a store that does what it says."""
 
-    name = "memory"
     fault: StoreFault | None = None
     blocks: dict[Cid, bytes] = field(default_factory=dict)
     roots: set[Cid] = field(default_factory=set)
+    name: str = "memory"
 
     async def _put(self, upload: Upload) -> Cid:
         self._answer()

@@ -17,6 +17,7 @@
     ├── Unavailable                 could not ask; the answer is not known; ask again later
     │   ├── ChainUnavailable
     │   ├── ContentUnavailable
+    │   │   └── TooFewReplicas      fewer stores than wanted have the content whole
     │   ├── LedgerUnavailable
     │   └── DiskFull
     ├── LeaseLost                   another worker holds what this one was working on
@@ -35,6 +36,7 @@ Codes are permanent: a code is never renamed, reused or given to another cause.
 "Invalid" is a result and "could not ask" is an error; no class means both.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -192,6 +194,19 @@ class ContentUnavailable(Unavailable):
     """The content store did not answer, or not in time."""
 
     code = "content-unavailable"
+
+
+class TooFewReplicas(ContentUnavailable):
+    """Fewer stores than are wanted keep the content. `lacking` says why, store by store."""
+
+    code = "too-few-replicas"
+
+    def __init__(self, *, wanted: int, have: int, lacking: Mapping[str, NftsvcError]) -> None:
+        reasons = "; ".join(f"{store}: {why} ({why.code})" for store, why in lacking.items())
+        super().__init__(f"{have} of {wanted} stores that are wanted have it ({reasons})")
+        self.wanted = wanted
+        self.have = have
+        self.lacking = dict(lacking)
 
 
 class LedgerUnavailable(Unavailable):

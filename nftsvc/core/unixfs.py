@@ -137,18 +137,44 @@ async def read_file(root: Cid, block_of: Callable[[Cid], Awaitable[bytes]]) -> A
     waiting: list[tuple[Cid, int | None, int]] = [(root, None, 0)]
     while waiting:
         cid, size, depth = waiting.pop()
-        data = await block_of(cid)
-        if len(data) > MAX_BLOCK_BYTES or not cid.matches(data):
-            raise UntrueBlock(f"other bytes for {cid}")
-        content, links = _parts(cid, data)
-        stated = len(content) + sum(link.file_size for link in links)
-        if size is not None and stated != size:
-            raise UntrueBlock(f"{cid} holds {stated} bytes of file where {size} were stated")
-        if links and depth == MAX_DEPTH:
-            raise UntrueBlock(f"a tree deeper than {MAX_DEPTH} levels")
+        content, links = await _node(cid, block_of, size=size, depth=depth)
         if content:
             yield content
         waiting += [(link.cid, link.file_size, depth + 1) for link in reversed(links)]
+
+
+async def read_path(
+    root: Cid, block_of: Callable[[Cid], Awaitable[bytes]], *, choose: Callable[[int], int]
+) -> list[Cid]:
+    """The names of the blocks from the root down to one leaf, each checked as in `read_file`.
+
+    `choose(n)` says which of `n` children to go to, from 0. Raises `UntrueBlock`.
+    """
+    path: list[Cid] = []
+    cid, size = root, None
+    while True:
+        _, links = await _node(cid, block_of, size=size, depth=len(path))
+        path.append(cid)
+        if not links:
+            return path
+        link = links[choose(len(links))]
+        cid, size = link.cid, link.file_size
+
+
+async def _node(
+    cid: Cid, block_of: Callable[[Cid], Awaitable[bytes]], *, size: int | None, depth: int
+) -> tuple[bytes, tuple[Link, ...]]:
+    """One block, checked: the bytes of file in it, and its children."""
+    data = await block_of(cid)
+    if len(data) > MAX_BLOCK_BYTES or not cid.matches(data):
+        raise UntrueBlock(f"other bytes for {cid}")
+    content, links = _parts(cid, data)
+    stated = len(content) + sum(link.file_size for link in links)
+    if size is not None and stated != size:
+        raise UntrueBlock(f"{cid} holds {stated} bytes of file where {size} were stated")
+    if links and depth == MAX_DEPTH:
+        raise UntrueBlock(f"a tree deeper than {MAX_DEPTH} levels")
+    return content, links
 
 
 def _parts(cid: Cid, data: bytes) -> tuple[bytes, tuple[Link, ...]]:

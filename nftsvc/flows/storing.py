@@ -1,6 +1,7 @@
 """Content goes from the spool into the store, and is read back, before anything is minted."""
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 
 from nftsvc.core.assets import Issuance
 from nftsvc.core.cid import Cid
@@ -8,6 +9,15 @@ from nftsvc.core.errors import ContentCorrupt
 from nftsvc.core.issuance import IssuanceStatus
 from nftsvc.core.types import BatchId, Digest, IssuanceId, digest_of
 from nftsvc.ports import Clock, ContentStore, Ledger, Spool
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """Bytes to be stored, the CID they should have, and what the store's operator sees."""
+
+    source: AsyncIterator[bytes]
+    cid: Cid
+    label: str
 
 
 class Storing:
@@ -57,21 +67,25 @@ class Storing:
 
     def _contents_of(
         self, member: Issuance, held: Mapping[tuple[IssuanceId, int], bytes]
-    ) -> list[tuple[AsyncIterator[bytes], Cid]]:
+    ) -> list[_Content]:
+        asset = f"{member.kind} {member.asset.token_id:#066x}"
         documents = []
         for position, document in enumerate(member.documents):
             small = held.get((member.issuance, position))
             source = self._spool.read(member.issuance, position) if small is None else _once(small)
-            documents.append((source, document.cid))
+            label = f"{asset} document {position}"
+            documents.append(_Content(source, document.cid, label))
         manifest = Cid.raw(Digest(digest_of(member.asset.token_id)))
-        return [*documents, (_once(member.manifest), manifest)]
+        return [*documents, _Content(_once(member.manifest), manifest, f"{asset} manifest")]
 
-    async def _keep(self, contents: list[tuple[AsyncIterator[bytes], Cid]]) -> None:
-        kept = await self._contents.put_many([source for source, _ in contents])
-        for found, (_, expected) in zip(kept, contents, strict=True):
-            if found != expected:
+    async def _keep(self, contents: list[_Content]) -> None:
+        kept = await self._contents.put_many(
+            [content.source for content in contents], labels=[c.label for c in contents]
+        )
+        for found, content in zip(kept, contents, strict=True):
+            if found != content.cid:
                 raise ContentCorrupt(
-                    str(expected), store="the spool", detail=f"the bytes of {found}"
+                    str(content.cid), store="the spool", detail=f"the bytes of {found}"
                 )
         await self._contents.verify_many(kept)
 

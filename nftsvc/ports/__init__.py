@@ -7,7 +7,7 @@ Every port raises errors of `core.errors` only.
 from nftsvc.ports.accepting import Accepting, KnownRequest
 from nftsvc.ports.chain import Chain
 from nftsvc.ports.clock import Clock
-from nftsvc.ports.contents import BlockReader, ContentStore, Upload, bounded
+from nftsvc.ports.contents import BlockReader, CheckedStore, ContentStore, Upload, bounded
 from nftsvc.ports.cores import Cores
 from nftsvc.ports.engine import Engine, Journey, Steps
 from nftsvc.ports.leases import FOLLOWER, Fence, Leases, Role, Worker
@@ -22,6 +22,7 @@ __all__ = [
     "BlockReader",
     "ByteSink",
     "Chain",
+    "CheckedStore",
     "Clock",
     "ContentStore",
     "Cores",

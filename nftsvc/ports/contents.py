@@ -3,15 +3,19 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final, Protocol, TypeVar
 
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentCorrupt
 from nftsvc.core.unixfs import Block as UnixfsBlock
-from nftsvc.core.unixfs import UnixfsBuilder, UntrueBlock, read_file
+from nftsvc.core.unixfs import UnixfsBuilder, UntrueBlock, read_file, read_path
 
 AT_ONCE: Final = 4
 """How many contents of one call are under way at a time, where each is a file of its own."""
+
+_PROBE: Final = Cid.of_block(b"")
+"""Asked for to see whether a store answers; whether it has it does not matter."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -21,9 +25,11 @@ class Upload:
     """Bytes on their way into a store, hashed as they pass.
 
     A store takes either `chunks` or `blocks`, to the end; `root` is then what we computed.
+    `label` tells an operator of the store what they belong to.
     """
 
-    def __init__(self, source: AsyncIterable[bytes]) -> None:
+    def __init__(self, source: AsyncIterable[bytes], *, label: str = "") -> None:
+        self.label = label
         self._source = source
         self._builder = UnixfsBuilder()
 
@@ -61,43 +67,40 @@ class BlockReader(Protocol):
 
 
 class ContentStore(ABC):
-    """Keeps content under its CID (UnixFS, CIDv1, raw leaves). It is never believed."""
+    """Keeps content under its CID (UnixFS, CIDv1, raw leaves)."""
 
     name: str
 
-    async def put(self, source: AsyncIterable[bytes]) -> Cid:
+    @property
+    def replicas(self) -> "tuple[ContentStore, ...]":
+        """The independent stores that it consists of."""
+        return (self,)
+
+    async def put(self, source: AsyncIterable[bytes], *, label: str = "") -> Cid:
         """Store the bytes durably; gives the CID that we computed of them.
 
-        Raises `ContentCorrupt` where the store names another CID, `ContentUnavailable`,
-        `DiskFull`. The same content twice is stored once.
+        `label` is for the store's operator to see, where it can be shown. Raises
+        `ContentCorrupt` where the store names another CID, `ContentUnavailable`, `DiskFull`.
+        The same content twice is stored once.
         """
-        upload = Upload(source)
-        return self._checked(upload, await self._put(upload))
+        (cid,) = await self.put_many([source], labels=[label])
+        return cid
 
-    async def put_many(self, sources: Sequence[AsyncIterable[bytes]]) -> list[Cid]:
+    @abstractmethod
+    async def put_many(
+        self, sources: Sequence[AsyncIterable[bytes]], *, labels: Sequence[str] = ()
+    ) -> list[Cid]:
         """Store several contents durably; gives their CIDs in the order of `sources`.
 
         Raises as `put`, at the first that fails: others of them may be stored by then.
         """
-        uploads = [Upload(source) for source in sources]
-        claims = await self._put_many(uploads)
-        return [
-            self._checked(upload, claimed) for upload, claimed in zip(uploads, claims, strict=True)
-        ]
 
-    async def read(self, cid: Cid) -> AsyncIterator[bytes]:
+    @abstractmethod
+    def read(self, cid: Cid) -> AsyncIterator[bytes]:
         """The bytes of a content, each block compared with its CID before it is given.
 
         Raises `ContentMissing`, `ContentCorrupt`, `ContentUnavailable`.
         """
-        reader = await self._open(cid)
-        try:
-            async for data in read_file(cid, reader.block):
-                yield data
-        except UntrueBlock as error:
-            raise ContentCorrupt(str(cid), store=self.name, detail=str(error)) from error
-        finally:
-            await reader.close()
 
     async def verify(self, cid: Cid) -> int:
         """Read all of it back and check it; gives its size in bytes. Raises as `read`."""
@@ -111,6 +114,13 @@ class ContentStore(ABC):
         return await bounded(self.verify, cids, at_once=AT_ONCE)
 
     @abstractmethod
+    async def spot_check(self, cid: Cid, *, choose: Callable[[int], int]) -> list[Cid]:
+        """Fetch the blocks from the root down to one leaf, and check them; gives their names.
+
+        `choose(n)` says which of `n` children to go to, from 0. Raises as `read`.
+        """
+
+    @abstractmethod
     async def remove(self, cid: Cid) -> None:
         """Forget a content: `has` and `read` know it no more, and its bytes are given up.
 
@@ -122,9 +132,52 @@ class ContentStore(ABC):
     async def has(self, cid: Cid) -> bool:
         """Whether the store says that it keeps the content. Raises `ContentUnavailable`."""
 
+    async def ping(self) -> None:
+        """Raises `ContentUnavailable` where it cannot be asked now."""
+        await self.has(_PROBE)
+
     @abstractmethod
     async def close(self) -> None:
         """Give back the connections."""
+
+
+class CheckedStore(ContentStore):
+    """A store that is never believed: the adapter moves bytes and blocks, and they are checked."""
+
+    async def put(self, source: AsyncIterable[bytes], *, label: str = "") -> Cid:
+        upload = Upload(source, label=label)
+        return self._checked(upload, await self._put(upload))
+
+    async def put_many(
+        self, sources: Sequence[AsyncIterable[bytes]], *, labels: Sequence[str] = ()
+    ) -> list[Cid]:
+        uploads = [
+            Upload(source, label=label)
+            for source, label in zip(sources, labels or [""] * len(sources), strict=True)
+        ]
+        claims = await self._put_many(uploads)
+        return [
+            self._checked(upload, claimed) for upload, claimed in zip(uploads, claims, strict=True)
+        ]
+
+    async def read(self, cid: Cid) -> AsyncIterator[bytes]:
+        async with self._blocks_of(cid) as block_of:
+            async for data in read_file(cid, block_of):
+                yield data
+
+    async def spot_check(self, cid: Cid, *, choose: Callable[[int], int]) -> list[Cid]:
+        async with self._blocks_of(cid) as block_of:
+            return await read_path(cid, block_of, choose=choose)
+
+    @asynccontextmanager
+    async def _blocks_of(self, cid: Cid) -> AsyncIterator[Callable[[Cid], Awaitable[bytes]]]:
+        reader = await self._open(cid)
+        try:
+            yield reader.block
+        except UntrueBlock as error:
+            raise ContentCorrupt(str(cid), store=self.name, detail=str(error)) from error
+        finally:
+            await reader.close()
 
     def _checked(self, upload: Upload, claimed: Cid) -> Cid:
         try:

@@ -18,6 +18,7 @@ from nftsvc.core.errors import DiskFull, InvalidMedia, NotFound
 from nftsvc.core.types import AssetKind
 from nftsvc.flows.intake import Part
 from nftsvc.flows.views import IssuanceView
+from tests.kubo import new_node
 from tests.platform import Platform, deal, deal_parts, pdf, until
 
 FINAL: Final = ["accepted", "stored", "submitted", "mined", "safe", "finalized"]
@@ -273,3 +274,26 @@ async def test_chain__back_as_another_one__is_not_worked_on(
             assert (await application.issuance(accepted.id)).status == "accepted"
     finally:
         await application.stop()
+
+
+@pytest.mark.needs("kubo")
+async def test_store__one_of_two_replicas_away__waits_and_mints_once_it_is_back(
+    anvil_platform: Platform, tmp_path: Path
+) -> None:
+    node = new_node(tmp_path)
+    kubo = f"kubo+{node.url}?bearer_file={node.bearer_file}"
+    application = bootstrap(anvil_platform.settings(stores=("embedded", kubo), replicas=2))
+    await application.start()
+    try:
+        accepted = await _accept(application)
+        await asyncio.sleep(2)
+        assert (await application.issuance(accepted.id)).status == "accepted"
+        assert (await application.readiness()).parts["content"] == "too-few-replicas"
+        await asyncio.to_thread(node.start)
+        view = await until(application, accepted.id, "finalized")
+        assert [change.status for change in view.events] == FINAL
+        assert view.documents[0].cid in node.ipfs("pin", "ls", "--type=recursive").decode()
+        assert (await application.readiness()).ready
+    finally:
+        await application.stop()
+        node.kill()

@@ -167,9 +167,7 @@ async def test_deal__ledger_and_engine_on_postgresql__is_issued_and_taken_up_aga
 async def test_deal__content_in_kubo__is_issued_and_pinned_there(
     anvil_platform: Platform, kubo: KuboNode
 ) -> None:
-    settings = anvil_platform.settings(
-        content_store="kubo", kubo_url=kubo.url, kubo_bearer_file=kubo.bearer_file
-    )
+    settings = anvil_platform.settings(stores=(f"kubo+{kubo.url}?bearer_file={kubo.bearer_file}",))
     application = bootstrap(settings)
     await application.start()
     try:
@@ -179,8 +177,10 @@ async def test_deal__content_in_kubo__is_issued_and_pinned_there(
         view = await until(application, accepted.id, "finalized")
     finally:
         await application.stop()
-    pinned = kubo.ipfs("pin", "ls", "--type=recursive", "--quiet").decode().split()
-    assert {view.manifest_cid, view.documents[0].cid} <= set(pinned)
+    pinned = kubo.ipfs("pin", "ls", "--type=recursive", "--names").decode().splitlines()
+    asset = f"export-contract {view.asset.token_id:#066x}"
+    assert f"{view.manifest_cid} recursive {asset} manifest" in pinned
+    assert f"{view.documents[0].cid} recursive {asset} document 0" in pinned
 
 
 async def _asset_once_followed(application: Application, token: str) -> AssetView:

@@ -11,6 +11,7 @@ import pytest
 from nftsvc.adapters.embedded_store import EmbeddedStore
 from nftsvc.adapters.kubo_store import KuboStore
 from nftsvc.adapters.memory_store import MemoryStore, StoreFault
+from nftsvc.adapters.replicated_store import ReplicatedStore
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import (
     ContentCorrupt,
@@ -40,7 +41,12 @@ async def all_of(store: ContentStore, cid: Cid) -> bytes:
 
 
 @pytest.fixture(
-    params=["memory", "embedded", pytest.param("kubo", marks=pytest.mark.needs("kubo"))]
+    params=[
+        "memory",
+        "embedded",
+        pytest.param("kubo", marks=pytest.mark.needs("kubo")),
+        pytest.param("replicas", marks=pytest.mark.needs("kubo")),
+    ]
 )
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ContentStore]:
     match request.param:
@@ -48,9 +54,12 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             made: ContentStore = MemoryStore()
         case "embedded":
             made = EmbeddedStore(tmp_path / "store")
-        case _:
+        case kind:
             node: KuboNode = request.getfixturevalue("kubo")
             made = KuboStore(node.url, bearer_file=node.bearer_file)
+            if kind == "replicas":
+                own = EmbeddedStore(tmp_path / "store")
+                made = ReplicatedStore([own, MemoryStore(), made], wanted=3)
     yield made
     await made.close()
 
@@ -76,6 +85,43 @@ async def test_store__the_same_content_twice__is_one_content(store: ContentStore
 async def test_store__content_of_equal_chunks__comes_back_whole(store: ContentStore) -> None:
     data = bytes(CHUNK_BYTES * 3 + 5)
     assert await all_of(store, await store.put(stream(data))) == data
+
+
+async def test_store__many_at_once__come_back_under_their_cids(store: ContentStore) -> None:
+    datas = [content(size, seed=size) for size in SIZES] * 2
+    cids = await store.put_many([stream(data) for data in datas])
+    assert cids == [cid_of_bytes(data) for data in datas]
+    assert await store.verify_many(cids) == SIZES * 2
+    assert await store.put_many([]) == []
+
+
+async def test_store__spot_check__goes_from_the_root_to_a_leaf(store: ContentStore) -> None:
+    cid = await store.put(stream(content(CHUNK_BYTES * 3, seed=17)))
+    asked = []
+
+    def choose(count: int) -> int:
+        asked.append(count)
+        return count - 1
+
+    path = await store.spot_check(cid, choose=choose)
+    assert (path[0], len(path), asked) == (cid, 2, [3])
+    assert path[1] == cid_of_bytes(content(CHUNK_BYTES * 3, seed=17)[2 * CHUNK_BYTES :])
+    with pytest.raises(ContentMissing):
+        await store.spot_check(cid_of_bytes(content(64, seed=998)), choose=choose)
+
+
+async def test_store__removed_content__is_missing_and_others_stay(store: ContentStore) -> None:
+    gone = await store.put(stream(content(CHUNK_BYTES * 2 + 3, seed=21)))
+    small = await store.put_many([stream(content(90, seed=seed)) for seed in (22, 23, 24)])
+    for cid in (gone, small[1], small[1]):
+        await store.remove(cid)
+    for cid in (gone, small[1]):
+        assert not await store.has(cid)
+        with pytest.raises(ContentMissing):
+            await store.verify(cid)
+    assert await store.verify_many([small[0], small[2]]) == [90, 90]
+    assert await store.put(stream(content(90, seed=23))) == small[1]
+    assert await store.verify(small[1]) == 90
 
 
 async def test_store__unknown_cid__is_missing_and_not_unavailable(store: ContentStore) -> None:

@@ -49,7 +49,7 @@ def test_load__one_is_missing__is_named(name: str) -> None:
     [
         ("quorum", "0"),
         ("max_file_bytes", "many"),
-        ("content_store", "floppy"),
+        ("replicas", "0"),
         ("transaction_gas_cap", "99999999"),
         ("rpc_urls", ""),
         ("api_token_files", " , "),

@@ -1,0 +1,50 @@
+"""The stores that the settings name, each in one line.
+
+`embedded`, `embedded:/folder`, `kubo+http://host:5001?bearer_file=/file` (or `basic_file`).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from nftsvc.adapters.embedded_store import EmbeddedStore
+from nftsvc.adapters.kubo_store import KuboStore
+from nftsvc.adapters.replicated_store import ReplicatedStore
+from nftsvc.core.errors import Misconfigured
+from nftsvc.ports import ContentStore
+
+_OPTIONS: Final = {"kubo": {"bearer_file", "basic_file"}}
+
+
+def open_stores(lines: Sequence[str], *, folder: Path, wanted: int) -> ContentStore:
+    """The store that these lines make up. Raises `Misconfigured`."""
+    stores = [open_store(line, folder=folder) for line in lines]
+    names = [store.name for store in stores]
+    if len(set(names)) < len(names):
+        raise Misconfigured(f"NFTSVC_STORES: the same store twice ({', '.join(names)})")
+    if wanted > len(stores):
+        raise Misconfigured(f"NFTSVC_REPLICAS: {wanted} of {len(stores)} stores")
+    return stores[0] if len(stores) == 1 else ReplicatedStore(stores, wanted=wanted)
+
+
+def open_store(line: str, *, folder: Path) -> ContentStore:
+    """The store of one line; `embedded` alone is in `folder`. Raises `Misconfigured`."""
+    if line == "embedded":
+        return EmbeddedStore(folder)
+    if line.startswith("embedded:/"):
+        return EmbeddedStore(Path(line.removeprefix("embedded:")), name=line)
+    kind, plus, address = line.partition("+")
+    parts = urlsplit(address)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if not plus or kind not in _OPTIONS or not parts.hostname or "@" in parts.netloc:
+        # It may hold a password where it should name a file with one.
+        raise Misconfigured(f"NFTSVC_STORES: {line.rpartition('@')[2]!r} names no store")
+    if unknown := options.keys() - _OPTIONS[kind]:
+        raise Misconfigured(f"NFTSVC_STORES: a {kind} store has no {', '.join(sorted(unknown))}")
+    name = f"{kind} {parts.netloc}{parts.path.rstrip('/')}"
+    files = {key: Path(value) for key, value in options.items() if key.endswith("_file")}
+    url = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+    return KuboStore(
+        url, name=name, bearer_file=files.get("bearer_file"), basic_file=files.get("basic_file")
+    )
