@@ -154,22 +154,14 @@ class EvmChain(Chain):
         answer = await self._ask("eth_getTransactionReceipt", transaction)
         if answer is None:
             return None
-        ours = {address.lower() for address in self._contracts.values()}
-        topics = contract_abi.record_topics()
         try:
             if answer["blockHash"] is None:
                 return None
-            logs = [
-                log
-                for log in answer["logs"]
-                if log["address"].lower() in ours and log["topics"] and log["topics"][0] in topics
-            ]
             return Receipt(
                 transaction_hash=TransactionHash(answer["transactionHash"].lower()),
                 block_number=BlockNumber(self._number(answer["blockNumber"])),
                 block_hash=BlockHash(answer["blockHash"].lower()),
                 succeeded=self._number(answer["status"]) == 1,
-                records=tuple(await self._read_logs(logs)),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ChainUnavailable(f"{self.endpoint} gave an unreadable receipt") from error

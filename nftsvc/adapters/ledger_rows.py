@@ -99,6 +99,16 @@ def block_of(row: Any) -> Block:
     return Block(BlockNumber(row.number), BlockHash(row.hash), BlockHash(row.parent), row.timestamp)
 
 
+def block_row(block: Block) -> dict[str, Any]:
+    """Inverse of `block_of`."""
+    return {
+        "number": block.number,
+        "hash": block.block_hash,
+        "parent": block.parent_hash,
+        "timestamp": block.timestamp,
+    }
+
+
 def hex_of(token_id: TokenId) -> str:
     """A token id as it is kept: 64 hex digits."""
     return f"{token_id:064x}"

@@ -336,5 +336,4 @@ class MemoryChain(Chain):
             block_number=block.head.number,
             block_hash=block.head.block_hash,
             succeeded=not refused,
-            records=records,
         )

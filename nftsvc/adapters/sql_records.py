@@ -41,18 +41,13 @@ class SqlRecords:
         self, blocks: Sequence[Block], events: Sequence[RecordEvent], *, finalized: BlockNumber
     ) -> None:
         async with self._database.writing() as connection:
-            for event in events:
+            if events:
                 await connection.execute(
-                    self._database.insert_new(t.records).values(rows.record_row(event))
+                    self._database.insert_new(t.records), [*map(rows.record_row, events)]
                 )
-            for block in blocks:
+            if blocks:
                 await connection.execute(
-                    self._database.insert_new(t.blocks).values(
-                        number=block.number,
-                        hash=block.block_hash,
-                        parent=block.parent_hash,
-                        timestamp=block.timestamp,
-                    )
+                    self._database.insert_new(t.blocks), [*map(rows.block_row, blocks)]
                 )
             await connection.execute(
                 self._database.insert_new(t.follower).values(id=1, finalized=finalized)

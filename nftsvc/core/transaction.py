@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from nftsvc.core.history import RecordEvent
 from nftsvc.core.types import (
     Address,
     BatchId,
@@ -95,7 +94,6 @@ class Receipt:
     block_number: BlockNumber
     block_hash: BlockHash
     succeeded: bool
-    records: tuple[RecordEvent, ...] = ()
 
 
 def gas_limit(estimate: Gas, *, cap: Gas = TRANSACTION_GAS_CAP) -> Gas:

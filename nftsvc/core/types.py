@@ -6,6 +6,7 @@ the type checker refuses one in the place of another.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NewType, Self
 
 from eth_hash.auto import keccak
@@ -160,6 +161,7 @@ def _is_hex(text: str) -> bool:
     return all(c in "0123456789abcdefABCDEF" for c in text)
 
 
+@lru_cache(4096)
 def _checksum(lower: str) -> str:
     mask = keccak(lower.encode("ascii")).hex()
     return "0x" + "".join(
