@@ -93,6 +93,11 @@ def _brought(name: str) -> Path | None:
     return _program(result.stdout.strip())
 
 
+def _peers() -> Path | None:
+    modules = ROOT / "tests/bench/peers/node_modules"
+    return modules if (modules / ".stamp").is_file() else None
+
+
 def _debian_root() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
@@ -120,6 +125,7 @@ PARTS: Final = {
         lambda: _brought("postgresql"), _debian_root, "run scripts/bring/postgresql"
     ),
     "geth": Part(lambda: _brought("geth"), lambda: True, "run scripts/bring/geth"),
+    "peers": Part(_peers, lambda: True, "run scripts/bring/peers"),
     "small disk": Part(_mount, lambda: False, "only root can mount one, outside of containers"),
     "chromium": Part(lambda: _brought("chromium"), _debian_root, "run scripts/bring/chromium"),
 }
