@@ -32,9 +32,12 @@ from nftsvc.core.types import (
 
 
 async def read_issuances(
-    connection: AsyncConnection, where: sa.ColumnElement[bool]
+    connection: AsyncConnection, where: sa.ColumnElement[bool], *, whole: bool = True
 ) -> tuple[Issuance, ...]:
-    """The issuances that `where` selects, in the order of their acceptance."""
+    """The issuances that `where` selects, in the order of their acceptance.
+
+    Without `whole` their envelopes and changes are left out, which no journey needs.
+    """
     rows = (
         await connection.execute(
             sa.select(t.issuances).where(where).order_by(t.issuances.c.ordinal)
@@ -43,8 +46,10 @@ async def read_issuances(
     ids = [row.id for row in rows]
     batches = {row.batch for row in rows if row.batch is not None}
     documents = await _grouped(connection, t.documents, t.documents.c.position, ids)
-    envelopes = await _grouped(connection, t.envelopes, t.envelopes.c.ordinal, ids)
-    changes = await _grouped(connection, t.issuance_events, t.issuance_events.c.ordinal, ids)
+    envelopes, changes = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
+    if whole:
+        envelopes = await _grouped(connection, t.envelopes, t.envelopes.c.ordinal, ids)
+        changes = await _grouped(connection, t.issuance_events, t.issuance_events.c.ordinal, ids)
     seen = {batch: await _seen(connection, batch) for batch in batches}
     return tuple(
         Issuance(
@@ -175,16 +180,23 @@ async def advance(
     """Move the issuances that stand at `current`, each with its event; gives how many moved."""
     if not may_become(current, to):
         raise ValueError(f"an issuance that is {current} cannot become {to}")
-    moved = await connection.execute(
-        sa.update(t.issuances)
-        .where(t.issuances.c.id.in_(list(issuances)), t.issuances.c.status == current.value)
-        .values(status=to.value)
-        .returning(t.issuances.c.id)
+    standing = sa.and_(t.issuances.c.id.in_(list(issuances)), t.issuances.c.status == current.value)
+    # Locked first (on PostgreSQL; SQLite has one writer): of two workers one finds nothing left.
+    moving = (
+        sa.select(
+            t.issuances.c.id,
+            sa.literal(to.value),
+            sa.literal(at, t.issuance_events.c.at.type),
+            sa.literal(cause),
+        )
+        .where(standing)
+        .order_by(t.issuances.c.ordinal)
+        .with_for_update()
     )
-    events = [event_row(id_, to, at, cause) for id_ in moved.scalars()]
-    if events:
-        await connection.execute(sa.insert(t.issuance_events), events)
-    return len(events)
+    names = ["issuance", "status", "at", "cause"]
+    await connection.execute(sa.insert(t.issuance_events).from_select(names, moving))
+    moved = await connection.execute(sa.update(t.issuances).where(standing).values(status=to.value))
+    return moved.rowcount
 
 
 def _optional(kind: Any, value: Any) -> Any:
@@ -197,8 +209,8 @@ def _is_sent(status: str) -> bool:
 
 async def _grouped(
     connection: AsyncConnection, table: sa.Table, order: sa.Column[Any], ids: Sequence[str]
-) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = defaultdict(list)
+) -> defaultdict[str, list[Any]]:
+    found: defaultdict[str, list[Any]] = defaultdict(list)
     query = sa.select(table).where(table.c.issuance.in_(ids)).order_by(order)
     for row in await connection.execute(query):
         found[row.issuance].append(row)

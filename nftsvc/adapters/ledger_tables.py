@@ -1,6 +1,7 @@
 """The ledger's tables, alike on SQLite and PostgreSQL. Each change of them is a migration."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -16,6 +17,12 @@ metadata: Final = sa.MetaData(
 )
 
 
+@lru_cache(256)
+def _text_of(value: datetime) -> str:
+    # The rows of one batch share their time.
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 class Instant(sa.TypeDecorator[datetime]):
     """An aware time as ISO 8601 text in UTC: sorts as it reads, on every database."""
 
@@ -23,7 +30,7 @@ class Instant(sa.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+        return None if value is None else _text_of(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return None if value is None else datetime.fromisoformat(value)

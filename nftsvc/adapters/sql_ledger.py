@@ -131,7 +131,7 @@ class SqlLedger(SqlAccepting, SqlTransactions, SqlRecords, Ledger):
 
     async def members(self, batch: BatchId) -> tuple[Issuance, ...]:
         async with self._database.reading() as connection:
-            return await rows.read_issuances(connection, t.issuances.c.batch == batch)
+            return await rows.read_issuances(connection, t.issuances.c.batch == batch, whole=False)
 
     async def statuses(self, batch: BatchId) -> dict[IssuanceId, IssuanceStatus]:
         query = (

@@ -9,6 +9,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final, Self
 
 from nftsvc.core.errors import InvalidCid
@@ -103,7 +104,7 @@ class Cid:
 
     def base32(self) -> str:
         """CIDv1 as `b...`; a CIDv0 is shown as the CIDv1 of the same block."""
-        return "b" + base64.b32encode(bytes(self.upgraded())).decode().lower().rstrip("=")
+        return _to_base32(bytes(self.upgraded()))
 
     def base16(self) -> str:
         """CIDv1 as `f01...`; a CIDv0 is shown as the CIDv1 of the same block."""
@@ -120,6 +121,12 @@ class Cid:
     def matches(self, data: bytes) -> bool:
         """Whether a block with these bytes has this CID."""
         return hashlib.sha256(data).digest() == self.digest
+
+
+@lru_cache(8192)
+def _to_base32(data: bytes) -> str:
+    # The standard library writes it in Python, and one CID is written several times on its way.
+    return "b" + base64.b32encode(data).decode().lower().rstrip("=")
 
 
 def _from_base32(text: str) -> bytes:

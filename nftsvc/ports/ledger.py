@@ -88,7 +88,10 @@ class Ledger(Accepting):
 
     @abstractmethod
     async def members(self, batch: BatchId) -> tuple[Issuance, ...]:
-        """The issuances of a batch, in the order of their acceptance."""
+        """The issuances of a batch, in the order of their acceptance.
+
+        Without their envelopes and changes, which their journey does not need.
+        """
 
     @abstractmethod
     async def statuses(self, batch: BatchId) -> dict[IssuanceId, IssuanceStatus]:

@@ -151,13 +151,14 @@ def issued(running: Running, node: LocalNode, load: Load) -> dict[str, Any]:
 
 
 def cores(running: Running, node: LocalNode) -> dict[str, float]:
-    """CPU seconds so far: of the service with its children, of the chain, of this machine."""
+    """CPU seconds so far: of the service, of its drafting processes, the chain, this machine."""
     ticks = os.sysconf("SC_CLK_TCK")
     machine = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     idle = int(machine[3]) + int(machine[4])
     own = running.service.pid
     return {
-        "service": sum(_cpu(pid) for pid in (own, *_children(own))),
+        "service": _cpu(own),
+        "drafting": sum(map(_cpu, _children(own))),
         "chain": _cpu(node.pid),
         "machine": (sum(map(int, machine)) - idle) / ticks,
     }
