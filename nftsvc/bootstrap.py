@@ -8,6 +8,7 @@ import asyncio
 import hmac
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +24,7 @@ from nftsvc.adapters.folder_lock import FolderLock
 from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.adapters.process_cores import ProcessCores
 from nftsvc.adapters.spool import FolderSpool
+from nftsvc.adapters.sql_audits import SqlAudits
 from nftsvc.adapters.sql_leases import SqlLeases
 from nftsvc.adapters.sql_ledger import SqlLedger
 from nftsvc.adapters.stores import open_stores
@@ -63,9 +65,11 @@ from nftsvc.flows.issuances import Issuances
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
 from nftsvc.flows.item import ItemLimits
 from nftsvc.flows.read import ReadFlow
+from nftsvc.flows.store_audit import StoreAudit, StoreReport
 from nftsvc.flows.storing import Storing
 from nftsvc.flows.views import AssetView, Content, HistoryPage, IssuanceView
 from nftsvc.ports import (
+    Audits,
     Chain,
     Clock,
     ContentStore,
@@ -112,6 +116,7 @@ class Adapters:
     chain: Chain
     signer: Signer
     contents: ContentStore
+    audits: Audits
     spool: Spool
     sealer: Sealer
     engine: Engine
@@ -177,6 +182,12 @@ class Application:
             public_url=settings.public_url,
         )
         self._storing = self._storing_in(ledger)
+        self._auditing = StoreAudit(
+            audits=adapters.audits,
+            contents=adapters.contents,
+            wanted=settings.replicas,
+            clock=clock,
+        )
         self._gas_cap = Gas(settings.transaction_gas_cap)
         self._heartbeat = Heartbeat(
             leases=adapters.leases, clock=clock, lease_seconds=settings.lease_seconds
@@ -213,6 +224,7 @@ class Application:
         self._begin(self._heartbeat.run())
         if not self._role.works:
             return
+        self._begin(self._auditing.run(every=self.settings.audit_seconds))
         await self._storing.sweep()
         try:
             await self._check_chain()
@@ -303,6 +315,10 @@ class Application:
     async def content(self, cid: str) -> Content:
         """A content of ours. Raises `InvalidCid`, `NotFound`, `ContentUnavailable`."""
         return await self._reading.content(cid)
+
+    async def stores(self) -> StoreReport:
+        """How the content stores stand, as far as they were looked at."""
+        return await self._auditing.report()
 
     def trust(self) -> Json:
         """The published trust list."""
@@ -423,6 +439,27 @@ def bootstrap(
     )
 
 
+@asynccontextmanager
+async def auditing(settings: Settings) -> AsyncIterator[StoreAudit]:
+    """The audit of the stores alone, beside the service or without it. Raises `Misconfigured`."""
+    given = settings.database_url.get_secret_value() if settings.database_url else None
+    database = Database(database_urls(settings.data_dir, given=given)[0])
+    contents = open_stores(
+        settings.stores, folder=settings.data_dir / "content", wanted=settings.replicas
+    )
+    try:
+        await database.start()
+        yield StoreAudit(
+            audits=SqlAudits(database),
+            contents=contents,
+            wanted=settings.replicas,
+            clock=SystemClock(),
+        )
+    finally:
+        await contents.close()
+        await database.stop()
+
+
 def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
     """The adapters that the settings choose. Raises `Misconfigured`."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -463,6 +500,7 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
         contents=open_stores(
             settings.stores, folder=settings.data_dir / "content", wanted=settings.replicas
         ),
+        audits=SqlAudits(shared),
         spool=FolderSpool(settings.data_dir / "spool"),
         sealer=AgeSealer(),
         engine=DbosEngine(engine_url, executor=leases.worker),

@@ -90,6 +90,9 @@ class Settings(_Loaded):
         le=16,
         description="How many of the stores must keep a content before it is minted.",
     )
+    audit_seconds: float = Field(
+        60.0, gt=0, description="Seconds between two looks at the content of a random asset."
+    )
     api_token_files: Paths = Field(
         min_length=1, description="Files with an API token each, at least one."
     )

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from nftsvc.core.audits import Audit, AuditResult
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import Contradiction, Unavailable
 
 if TYPE_CHECKING:
     from nftsvc.adapters.embedded_store import EmbeddedStore
+    from nftsvc.flows.store_audit import StoreReport
 
 store_app = typer.Typer(help="Look after the store that comes with the service.")
 
@@ -156,6 +158,47 @@ def import_archives(
             typer.echo(str(cid))
 
 
+@store_app.command("audit")
+def audit(
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every byte of everything, not one asset at random.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look again at what the service keeps, in every store, and mend what was lost.
+
+    With the service's settings (NFTSVC_...), beside it or without it. Exit code: 0 enough
+    stores have it all, 1 some content is in fewer than wanted, 2 nothing could be asked.
+    """
+    found, report = asyncio.run(_audit(everything=everything))
+    losses = [look for look in found if look.result is not AuditResult.WHOLE]
+    if as_json:
+        _tell(
+            {
+                "audits": len(found),
+                "wanted": report.wanted,
+                "lacking": report.lacking,
+                "findings": [
+                    {
+                        "cid": str(look.cid),
+                        "store": look.store,
+                        "result": look.result.value,
+                        "detail": look.detail,
+                    }
+                    for look in losses
+                ],
+            }
+        )
+    else:
+        for look in losses:
+            typer.echo(f"{look.result}: {look.cid} in {look.store}: {look.detail}")
+        stores = ", ".join(report.stores)
+        typer.echo(f"{len(found)} audits of {stores}")
+        typer.echo(f"{report.lacking} contents in fewer than {report.wanted} stores")
+    raise typer.Exit(_DAMAGED if report.lacking else 0)
+
+
 class _complaining:  # noqa: N801 - reads as the statement it is
     """Ends the command with a line and exit code 1 where an answer was false."""
 
@@ -197,6 +240,18 @@ async def _check(store: "EmbeddedStore") -> _Checked:
         except Contradiction as error:
             findings.append(_Finding(cid, error.code, str(error)))
     return _Checked(count, size, findings, store.unreadable())
+
+
+async def _audit(*, everything: bool) -> "tuple[list[Audit], StoreReport]":
+    from nftsvc.bootstrap import auditing  # noqa: PLC0415
+    from nftsvc.settings import Settings  # noqa: PLC0415
+
+    async with auditing(Settings.load()) as audits:
+        if everything:
+            found = [look async for looks in audits.everything() for look in looks]
+        else:
+            found = await audits.sample()
+        return found, await audits.report()
 
 
 async def _write(chunks: AsyncIterator[bytes], output: Path) -> None:

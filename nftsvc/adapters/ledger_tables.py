@@ -225,3 +225,24 @@ leases: Final = sa.Table(
     sa.Column("holder", sa.ForeignKey("workers.id"), index=True),
     sa.Column("epoch", sa.BigInteger, nullable=False),
 )
+
+content_audits: Final = sa.Table(
+    "content_audits",
+    metadata,
+    sa.Column("ordinal", Counter, primary_key=True, autoincrement=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("store", sa.String(255), nullable=False),
+    sa.Column("cid", sa.String(80), nullable=False, index=True),
+    sa.Column("blocks", sa.Text),
+    sa.Column("result", sa.String(12), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Index("ix_content_audits_store_result", "store", "result"),
+)
+
+content_alarms: Final = sa.Table(
+    "content_alarms",
+    metadata,
+    sa.Column("cid", sa.String(80), primary_key=True),
+    sa.Column("have", sa.Integer, nullable=False),
+    sa.Column("since", Instant, nullable=False, index=True),
+)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from nftsvc.core.assets import Issuance
+from nftsvc.core.audits import content_label
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentCorrupt
 from nftsvc.core.issuance import IssuanceStatus
@@ -68,15 +69,16 @@ class Storing:
     def _contents_of(
         self, member: Issuance, held: Mapping[tuple[IssuanceId, int], bytes]
     ) -> list[_Content]:
-        asset = f"{member.kind} {member.asset.token_id:#066x}"
+        def label(part: str) -> str:
+            return content_label(member.kind, member.asset.token_id, part)
+
         documents = []
         for position, document in enumerate(member.documents):
             small = held.get((member.issuance, position))
             source = self._spool.read(member.issuance, position) if small is None else _once(small)
-            label = f"{asset} document {position}"
-            documents.append(_Content(source, document.cid, label))
+            documents.append(_Content(source, document.cid, label(f"document {position}")))
         manifest = Cid.raw(Digest(digest_of(member.asset.token_id)))
-        return [*documents, _Content(_once(member.manifest), manifest, f"{asset} manifest")]
+        return [*documents, _Content(_once(member.manifest), manifest, label("manifest"))]
 
     async def _keep(self, contents: list[_Content]) -> None:
         kept = await self._contents.put_many(

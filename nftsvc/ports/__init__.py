@@ -5,6 +5,7 @@ Every port raises errors of `core.errors` only.
 """
 
 from nftsvc.ports.accepting import Accepting, KnownRequest
+from nftsvc.ports.audits import Audits
 from nftsvc.ports.chain import Chain
 from nftsvc.ports.clock import Clock
 from nftsvc.ports.contents import BlockReader, CheckedStore, ContentStore, Upload, bounded
@@ -19,6 +20,7 @@ from nftsvc.ports.spool import Spool, Staging
 __all__ = [
     "FOLLOWER",
     "Accepting",
+    "Audits",
     "BlockReader",
     "ByteSink",
     "Chain",

@@ -14,7 +14,17 @@ from nftsvc.core.errors import Misconfigured
 from nftsvc.web.dependencies import Application
 from nftsvc.web.headers import SecurityHeaders, page_policy
 from nftsvc.web.problems import add_problem_handlers
-from nftsvc.web.routes import assets, batches, content, documents, health, issuances, pages, trust
+from nftsvc.web.routes import (
+    assets,
+    batches,
+    content,
+    documents,
+    health,
+    issuances,
+    pages,
+    stores,
+    trust,
+)
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -54,7 +64,7 @@ def create_app(application: Application) -> FastAPI:
     )
     app.state.application = application
     app.state.page_policy = policy
-    for noun in (batches, issuances, assets, documents, content, trust, health, pages):
+    for noun in (batches, issuances, assets, documents, content, trust, stores, health, pages):
         app.include_router(noun.router)
     app.mount("/static", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
     app.add_middleware(SecurityHeaders, pages=policy)

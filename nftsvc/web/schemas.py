@@ -1,14 +1,17 @@
 """The JSON of the API, with examples. camelCase outside, snake_case inside."""
 
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from nftsvc.core.audits import AuditResult
 from nftsvc.core.history import Finality, RecordKind
 from nftsvc.core.issuance import IssuanceStatus
 from nftsvc.core.types import AssetKind, TokenStatus
+from nftsvc.flows.store_audit import StoreReport
 
 _CONTRACT = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 _TOKEN = "0xace13d41d29a2490d3b02e1a5b164dba0f9453c75762d4c905924adc2932c5c7"
@@ -213,6 +216,49 @@ class Chains(Schema):
 
     chains: list[Chain]
     quorum: Annotated[int, _example(2)]
+
+
+class StoreRecord(Schema):
+    """The audits of one store, the newest with its result."""
+
+    store: Annotated[str, _example("kubo 127.0.0.1:5001")]
+    audits: Annotated[int, _example(10512)]
+    losses: Annotated[int, _example(1)]
+    repaired: Annotated[int, _example(1)]
+    last_at: datetime
+    last_result: AuditResult
+
+
+class StoreAlarm(Schema):
+    """A content that fewer stores than wanted had when it was last looked at."""
+
+    cid: Annotated[str, _example(_CID)]
+    have: Annotated[int, _example(1)]
+    since: datetime
+
+
+class Stores(Schema):
+    """How the content stores stand; `alarms` are the oldest of `lacking`."""
+
+    wanted: Annotated[int, _example(2)]
+    stores: Annotated[list[str], _example(["embedded", "kubo 127.0.0.1:5001"])]
+    records: list[StoreRecord]
+    lacking: Annotated[int, _example(0)]
+    alarms: list[StoreAlarm]
+
+    @classmethod
+    def of(cls, report: StoreReport) -> Self:
+        """As the audit gives it."""
+        return cls(
+            wanted=report.wanted,
+            stores=list(report.stores),
+            records=[StoreRecord(**asdict(record)) for record in report.records],
+            lacking=report.lacking,
+            alarms=[
+                StoreAlarm(cid=str(alarm.cid), have=alarm.have, since=alarm.since)
+                for alarm in report.alarms
+            ],
+        )
 
 
 class Health(Schema):

@@ -1,7 +1,9 @@
 """`nftsvc store` on a damaged store, and archives to and from a real Kubo."""
 
+import asyncio
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -10,18 +12,26 @@ from pathlib import Path
 import pytest
 
 from nftsvc.adapters.embedded_store import EmbeddedStore
+from nftsvc.bootstrap import bootstrap
 from nftsvc.core import car
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentCorrupt, ContentMissing, InvalidMedia
+from nftsvc.core.types import AssetKind
 from nftsvc.core.unixfs import CHUNK_BYTES, UnixfsBuilder, cid_of_bytes
 from tests.kubo import KuboNode
+from tests.platform import Platform, content_parts, pdf, product, until
 
 NFTSVC = str(Path(sys.executable).with_name("nftsvc"))
 
 
-def nftsvc(*arguments: object) -> tuple[int, bytes, str]:
+def nftsvc(*arguments: object, **environment: str) -> tuple[int, bytes, str]:
     """Exit code, standard output, standard error."""
-    done = subprocess.run([NFTSVC, *map(str, arguments)], capture_output=True, check=False)
+    done = subprocess.run(
+        [NFTSVC, *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        env=os.environ | environment,
+    )
     return done.returncode, done.stdout, done.stderr.decode()
 
 
@@ -256,3 +266,46 @@ async def test_store_repair__damaged_packed_content_and_no_source__sets_it_aside
     assert set(store.contents()) == set(cids) - {cids[2]}
     assert len(list((data_dir / "content" / "damaged").iterdir())) == 1
     await store.close()
+
+
+async def test_store_audit__after_a_loss__mends_it_and_says_what_it_was(
+    anvil_platform: Platform, tmp_path: Path
+) -> None:
+    stores = {
+        "NFTSVC_STORES": f"embedded,embedded:{tmp_path}/second",
+        "NFTSVC_REPLICAS": "2",
+        **anvil_platform.environment,
+    }
+    assert json.loads(nftsvc("store", "audit", "--json", **stores)[1])["audits"] == 0
+    settings = anvil_platform.settings(
+        stores=("embedded", f"embedded:{tmp_path}/second"), replicas=2, audit_seconds=0.2
+    )
+    application = bootstrap(settings)
+    await application.start()
+    try:
+        parts = content_parts(product(), ("a.pdf", "application/pdf", pdf("x" * 300_000)))
+        accepted = await application.accept(AssetKind.PRODUCT_CONTENT, key="a", parts=parts)
+        view = await until(application, accepted.id, "finalized")
+        document = Cid.parse(view.documents[0].cid)
+        second = EmbeddedStore(tmp_path / "second")
+        await second.remove(document)
+        while (await application.stores()).records[1].repaired == 0:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        assert await second.verify(document) == view.documents[0].size
+        assert (await application.stores()).lacking == 0
+    finally:
+        await application.stop()
+    own = EmbeddedStore(settings.data_dir / "content")
+    damage(own, document)
+    code, out, _ = nftsvc("store", "audit", "--all", "--json", **stores)
+    said = json.loads(out)
+    assert (code, said["audits"], said["lacking"]) == (0, 5, 0)
+    assert [(found["cid"], found["store"], found["result"]) for found in said["findings"]] == [
+        (str(document), "embedded", "corrupt"),
+        (str(document), "embedded", "repaired"),
+    ]
+    for store in (own, second):
+        await store.remove(document)
+    code, out, _ = nftsvc("store", "audit", "--all", **stores)
+    assert (code, "1 contents in fewer than 2 stores" in out.decode()) == (1, True)
+    assert nftsvc("store", "audit", **(stores | {"NFTSVC_REPLICAS": "3"}))[0] == 64
