@@ -15,6 +15,12 @@ export default defineConfig({
       },
     },
   },
-  test: { solidity: { fuzz: { runs: 256 }, invariant: { runs: 16, depth: 40 } } },
+  test: {
+    solidity: {
+      fuzz: { runs: 256 },
+      invariant: { runs: 16, depth: 40 },
+      fsPermissions: { readFile: ["tests/vectors/contracts.json"] },
+    },
+  },
   paths: { tests: { solidity: "./tests/contracts" }, artifacts: "./.hardhat/artifacts", cache: "./.hardhat/cache" },
 });

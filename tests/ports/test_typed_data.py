@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 import pytest
-from eth_account.messages import encode_typed_data
 from eth_hash.auto import keccak
 from web3 import HTTPProvider, Web3
 
@@ -12,6 +11,7 @@ from chain.local.node import LocalNode
 from nftsvc.adapters.artifacts import artifact
 from nftsvc.core.types import AssetKind
 from tests.chains import deploy
+from tests.unit.contract_vectors import typed_digest
 
 DIGEST: Final = bytes(range(32))
 TOKEN: Final = int.from_bytes(DIGEST, "big")
@@ -21,16 +21,14 @@ DEADLINE: Final = 2_000_000_000
 
 
 def _signed_bytes(contract: Any, name: str, fields: str, values: dict[str, Any]) -> bytes:
-    """keccak256(0x1901, domain, struct) by eth-account; `fields` as Solidity writes them."""
-    types = [dict(zip(("type", "name"), field.split(), strict=True)) for field in fields.split(",")]
+    """What a wallet signs for this contract."""
     domain = {
         "name": contract.functions.name().call(),
         "version": "1",
         "chainId": contract.w3.eth.chain_id,
         "verifyingContract": contract.address,
     }
-    message = encode_typed_data(domain, {name: types}, values)
-    return keccak(b"\x19" + message.version + message.header + message.body)
+    return typed_digest(domain, name, fields, values)
 
 
 @pytest.fixture
