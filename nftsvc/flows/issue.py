@@ -196,6 +196,9 @@ class IssueFlow:
             lambda: self._look(batch, watch), clock=self._clock, what=f"settle {batch}"
         ):
             await self._clock.sleep(POLL_SECONDS)
+        await self._patiently(batch, "finish", self._finish)
+
+    async def _finish(self, batch: BatchId) -> None:
         await self._storing.forget(batch)
         await self._ledger.finish(batch)
 
@@ -213,9 +216,11 @@ class IssueFlow:
         # before, is final.
         heads = await self._chain.heads()
         receipt = await self._receipt(written)
-        if written.mined_in is not None and (
+        moved = written.mined_in is not None and (
             receipt is None or receipt.block_hash != written.mined_in
-        ):
+        )
+        # Announced and not gone on from: a crash came between, whatever the chain says since.
+        if moved or _S.REORGED in statuses.values():
             await self._reorged(under_way, written)
             watch.sent_at = None
         if receipt is None:

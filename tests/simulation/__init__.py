@@ -1,0 +1,1 @@
+"""A deterministic simulation: the real service over twins, and a seed that decides what happens."""

@@ -1,0 +1,207 @@
+"""What outlives a process: chain, store, database, spool, and what the engine wrote down."""
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from eth_account import Account
+
+from chain.local.accounts import ISSUER
+from nftsvc.adapters.age_sealer import AgeSealer
+from nftsvc.adapters.database import Database
+from nftsvc.adapters.keystore_signer import KeystoreSigner
+from nftsvc.adapters.memory_chain import MemoryChain
+from nftsvc.adapters.memory_engine import EngineJournal, MemoryEngine
+from nftsvc.adapters.memory_store import MemoryStore, StoreFault
+from nftsvc.adapters.spool import FolderSpool
+from nftsvc.adapters.sql_ledger import SqlLedger
+from nftsvc.bootstrap import Adapters
+from nftsvc.core.deployment import DeployedContract, Deployment
+from nftsvc.core.errors import TransactionRefused
+from nftsvc.core.history import Heads
+from nftsvc.core.types import (
+    Address,
+    AssetKind,
+    BlockHash,
+    BlockNumber,
+    ChainId,
+    Nonce,
+    TransactionHash,
+    Wei,
+    parse_address,
+)
+from nftsvc.settings import Settings
+from tests.simulation.faults import DEEPEST_REORG
+from tests.simulation.process import Process, ProcessClock
+from tests.simulation.schedule import Schedule
+
+CHAIN: Final = ChainId(31337)
+DEPTH: Final = DEEPEST_REORG + 4
+CONTRACTS: Final = {
+    AssetKind.EXPORT_CONTRACT: parse_address("0x" + "a1" * 20),
+    AssetKind.PRODUCT_CONTENT: parse_address("0x" + "b2" * 20),
+}
+LYING: Final = (
+    StoreFault.FULL,
+    StoreFault.OTHER_CID,
+    StoreFault.OTHER_BYTES,
+    StoreFault.TRUNCATED,
+    StoreFault.BLOCK_LOST,
+    StoreFault.HALF_TAKEN,
+)
+USUAL_FEE: Final = Wei(10**9)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Where controls put a bug back: each is given the process's own adapter."""
+
+    ledger: Callable[[SqlLedger, MemoryChain], Any] = lambda ledger, _: ledger
+    chain: Callable[[MemoryChain], Any] = lambda chain: chain
+
+
+class World:
+    """Everything outside the processes, and the processes."""
+
+    def __init__(
+        self, schedule: Schedule, folder: Path, database: sa.URL, *, workers: int, wiring: Wiring
+    ) -> None:
+        self.schedule = schedule
+        self.chain = MemoryChain(
+            chain_id=CHAIN, contracts=CONTRACTS, issuer=Address(ISSUER.address), depth=DEPTH
+        )
+        self.store = MemoryStore()
+        self.ledger = SqlLedger(Database(database))
+        self.journal = EngineJournal()
+        self.spool = FolderSpool(folder / "spool")
+        self.deployment = _deployment()
+        self.recovery_identity = AgeSealer().new_key().identity
+        self.settings = _settings(folder)
+        self.processes: dict[str, Process] = {}
+        self.rng = random.Random()
+        self._workers = workers
+        self._wiring = wiring
+        self._away: dict[str, float] = {}
+        self._fees_until = 0.0
+        self._store_until = 0.0
+
+    def start(self) -> None:
+        """Start every process that does not run."""
+        for number in range(self._workers):
+            name = f"worker-{number}"
+            if name not in self.processes or not self.processes[name].alive:
+                self.processes[name] = Process(self, name)
+
+    def adapters(self, process: Process) -> Adapters:
+        """A process's own connections to the world."""
+        return Adapters(
+            ledger=self._wiring.ledger(self.ledger, self.chain),
+            chain=self._wiring.chain(self.chain),
+            signer=KeystoreSigner(Account.from_key(ISSUER.private_key)),
+            contents=self.store,
+            spool=self.spool,
+            sealer=AgeSealer(),
+            engine=MemoryEngine(self.journal),
+            clock=ProcessClock(process),
+        )
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass; what was wrong for a while ends with it."""
+        self.schedule.time += seconds
+        if self.schedule.time >= self._fees_until:
+            self.chain.base_fee = USUAL_FEE
+        if self.schedule.time >= self._store_until:
+            self.store.fault = None
+
+    def is_away(self, call: str) -> bool:
+        """Whether the other end of a call does not answer now."""
+        return self._away.get(call.partition(".")[0], 0.0) > self.schedule.time
+
+    def send_away(self, port: str, seconds: float) -> None:
+        """The other end of `port` does not answer for a while."""
+        self._away[port] = self.schedule.time + seconds
+
+    def raise_fees(self, factor: int, seconds: float) -> None:
+        """What was offered is not enough for a while."""
+        self.chain.base_fee = Wei(USUAL_FEE * factor)
+        self._fees_until = self.schedule.time + seconds
+
+    def corrupt_store(self, fault: StoreFault, seconds: float) -> None:
+        """The store lies for a while."""
+        self.store.fault = fault
+        self._store_until = self.schedule.time + seconds
+
+    def calm(self) -> None:
+        """Everything is well from now on."""
+        self._away.clear()
+        self._fees_until = self._store_until = 0.0
+        self.pass_time(0)
+        for process in self.processes.values():
+            process.stopped_until = 0.0
+
+    async def reorg(self, rng: random.Random) -> bool:
+        """Replace up to `DEEPEST_REORG` blocks, never one that was called final."""
+        newest = (await self.chain.heads()).latest.number
+        depth = rng.randint(1, DEEPEST_REORG) if rng.random() < 0.3 else rng.randint(1, 6)
+        if newest <= depth:
+            return False
+        self.chain.reorg(depth, keep_transactions=rng.random() < 0.7)
+        return True
+
+    async def lie(self, call: str, work: Callable[[], Awaitable[Any]]) -> Any:
+        """What a node that lies, or that is behind, answers."""
+        match call:
+            case "chain.heads":
+                heads = await self.chain.heads()
+                return await self._older(heads, self.rng.randint(1, 30))
+            case "chain.nonce":
+                return Nonce(max(0, await work() - self.rng.randint(1, 3)))
+            case "chain.broadcast":
+                lie = self.rng.choice(("nonce-too-low", "replacement transaction underpriced", ""))
+                if self.rng.random() < 0.5:
+                    await work()
+                if lie:
+                    raise TransactionRefused(lie)
+                return None
+            case _:
+                return None
+
+    async def _older(self, heads: Heads, by: int) -> Heads:
+        found = []
+        for head in (heads.latest, heads.safe, heads.finalized):
+            block = await self.chain.block(BlockNumber(max(0, head.number - by)))
+            found.append(block or head)
+        return Heads(*found)
+
+
+def _deployment() -> Deployment:
+    contracts = {
+        kind: DeployedContract(
+            address, BlockNumber(1), TransactionHash("0x" + "0" * 64), "0x" + "0" * 64
+        )
+        for kind, address in CONTRACTS.items()
+    }
+    return Deployment(
+        chain_id=CHAIN,
+        genesis_hash=BlockHash("0x" + "0" * 64),
+        issuer=Address(ISSUER.address),
+        contracts=contracts,
+        solc_version="0.8.37",
+    )
+
+
+def _settings(folder: Path) -> Settings:
+    nowhere = folder / "none"
+    return Settings.load(
+        rpc_urls="http://127.0.0.1:9",
+        deployment_file=nowhere,
+        data_dir=folder,
+        api_token_files=str(nowhere),
+        recovery_identity_file=nowhere,
+        keystore_file=nowhere,
+        keystore_password_file=nowhere,
+        fee_cap_gwei=10_000,
+    )
