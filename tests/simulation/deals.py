@@ -48,7 +48,8 @@ class Platforms:
 
     def post_again(self) -> None:
         """The network delivers a request once more."""
-        self._begin(self._rng.choice(self.deals[-20:]))
+        if self.deals:
+            self._begin(self._rng.choice(self.deals[-20:]))
 
     def _begin(self, posted: PostedDeal) -> None:
         task = asyncio.get_running_loop().create_task(self._deliver(posted))

@@ -4,6 +4,9 @@ import itertools
 from collections import Counter
 from dataclasses import dataclass, field
 
+import sqlalchemy as sa
+
+from nftsvc.adapters.ledger_tables import attempts
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import NftsvcError
 from nftsvc.core.issuance import IssuanceStatus, may_become
@@ -53,6 +56,12 @@ async def judge(world: World, deals: list[PostedDeal]) -> Findings:
         for (_, digest), count in carried.items()
         if count > 1
     ]
+    known = await _known_transactions(world)
+    findings.duplicate += [
+        f"transaction {sent.signed.transaction_hash} is not in the ledger"
+        for sent in world.chain.mined
+        if sent.signed.transaction_hash not in known
+    ]
     await _judge_history(world, events, findings)
     return findings
 
@@ -88,6 +97,11 @@ async def _judge_deal(
             await world.store.verify(cid)
         except NftsvcError as error:
             findings.lost.append(f"{posted.key}: {error}")
+
+
+async def _known_transactions(world: World) -> frozenset[str]:
+    async with world.database.reading() as connection:
+        return frozenset((await connection.execute(sa.select(attempts.c.hash))).scalars())
 
 
 async def _judge_history(world: World, events: object, findings: Findings) -> None:

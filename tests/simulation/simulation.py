@@ -23,8 +23,8 @@ from tests.simulation.world import LYING, Wiring, World
 MOST_OPEN: Final = 16
 """So many deals are under way at once."""
 FAULT_SHARE: Final = 0.15
-"""How often a fault is injected when something could happen."""
-CALM_SECONDS: Final = 3_600.0
+"""Of calls whose turn it is, how many meet with a fault."""
+CALM_SECONDS: Final = 900.0
 """Simulated time within which everything must end once the faults have."""
 QUIET_SECONDS: Final = 60.0
 """Time for the follower to see the last of it."""
@@ -147,8 +147,8 @@ class Simulation:
     def _idle(self, until_timer: float | None) -> None:
         """Nothing goes on by itself: decide what happens next."""
         turns = [turn for turn in self._schedule.waiting if self._may_go(turn)]
-        if self._storming and self._platforms.deals and self._rng.random() < FAULT_SHARE:
-            fates: tuple[Fault, ...] = OF_THE_WORLD + (OF_A_CALL * 2 if turns else ())
+        if turns and self._storming and self._rng.random() < FAULT_SHARE:
+            fates = OF_THE_WORLD + OF_A_CALL * 2
             weights = [WEIGHTS.get(fault, 1.0) for fault in fates]
             fault = self._rng.choices(fates, weights)[0]
             if fault in OF_A_CALL:

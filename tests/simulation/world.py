@@ -74,7 +74,8 @@ class World:
             chain_id=CHAIN, contracts=CONTRACTS, issuer=Address(ISSUER.address), depth=DEPTH
         )
         self.store = MemoryStore()
-        self.ledger = SqlLedger(Database(database))
+        self.database = Database(database)
+        self.ledger = SqlLedger(self.database)
         self.journal = EngineJournal()
         self.spool = FolderSpool(folder / "spool")
         self.deployment = _deployment()

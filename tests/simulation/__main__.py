@@ -1,0 +1,99 @@
+"""`scripts/simulate`."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from tests.simulation.controls import BUGS
+from tests.simulation.simulation import Outcome, Simulation
+
+SHOWN: Final = 20
+USAGE: Final = """\
+Plays the real service over twins of chain and content store, and over a real database, in an
+order that the seed fixes. At random points calls fail, answers are lost or wrong, processes are
+killed or stand still, the chain replaces blocks, the node forgets, fees rise, the store lies, the
+database goes away, clocks jump, requests are delivered twice. When N faults were injected
+everything is well again, and every deal must come to its end. Then the chain is the judge.
+
+Exits 0 where nothing was lost, doubled or stuck, and 1 where something was.
+"""
+
+
+def main() -> int:
+    """Run one simulation, and say how it ended."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/simulate",
+        description=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--faults", type=int, default=1_000, metavar="N", help="default: 1000")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="default: 1")
+    parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--workers", type=int, default=2, help="processes; default: 2")
+    parser.add_argument("--bug", choices=sorted(BUGS), help="put a known bug back")
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="write down each fault")
+    given = parser.parse_args()
+    started = time.monotonic()
+    with _folder() as folder, _database(given.db, folder) as database:
+        outcome = Simulation(
+            faults=given.faults,
+            seed=given.seed,
+            folder=folder,
+            database=database,
+            workers=given.workers,
+            wiring=BUGS[given.bug] if given.bug else None,
+            tell=_progress if sys.stderr.isatty() else lambda _: None,
+        ).run()
+    if given.trace:
+        given.trace.write_text("\n".join(outcome.trace) + "\n")
+    _report(outcome, time.monotonic() - started)
+    return 1 if outcome.findings.any else 0
+
+
+def _report(outcome: Outcome, seconds: float) -> None:
+    for fault, count in outcome.faults.most_common():
+        print(f"{count:7} {fault.value}")
+    print(f"{outcome.deals} deals, {outcome.calls} calls, {seconds:.1f} s")
+    for kind in ("lost", "duplicate", "stuck"):
+        for line in getattr(outcome.findings, kind)[:SHOWN]:
+            print(f"{kind}: {line}")
+    print(outcome.summary)
+
+
+def _progress(faults: int) -> None:
+    print(f"\r{faults} faults", end="\r", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """In memory where the machine has such a place: no power fails in a simulation."""
+    memory = Path("/dev/shm")  # noqa: S108 - where it is
+    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _database(kind: str, folder: Path) -> Iterator[sa.URL]:
+    if kind == "sqlite":
+        yield sa.URL.create("sqlite+aiosqlite", database=str(folder / "ledger.sqlite"))
+        return
+    # Only here: the fixtures' module needs pytest.
+    from tests.postgres import cluster
+
+    with cluster() as url:
+        yield url
+
+
+if __name__ == "__main__":
+    sys.exit(main())
