@@ -1,72 +1,36 @@
-"""The engine's honest twin in memory: its journal outlives the engines that write into it."""
+"""The engine's honest twin in memory. It remembers nothing: the ledger knows."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
+from nftsvc.core.errors import Misconfigured
 from nftsvc.core.types import BatchId
-from nftsvc.ports import Engine, Journey
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Carriage:
-    """One journey: who carries it, which of its steps ended, and whether it did."""
-
-    executor: str
-    steps: set[str] = field(default_factory=set)
-    ended: bool = False
-
-
-@dataclass(slots=True)
-class EngineJournal:
-    """What a durable engine has on disk."""
-
-    carriages: dict[BatchId, Carriage] = field(default_factory=dict)
+from nftsvc.ports import Engine, Fence, Journey
 
 
 class MemoryEngine(Engine):
-    """Runs each journey as a task. A step whose end is in the journal is not run again."""
+    """Runs each journey as a task."""
 
-    def __init__(self, journal: EngineJournal, *, executor: str = "local") -> None:
-        self._journal = journal
-        self._executor = executor
+    def __init__(self) -> None:
         self._journey: Journey | None = None
-        self._tasks: dict[BatchId, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, journey: Journey) -> None:
         self._journey = journey
-        for batch, carriage in self._journal.carriages.items():
-            if carriage.executor == self._executor and not carriage.ended:
-                self._begin(batch, journey)
 
-    async def carry(self, batch: BatchId) -> None:
-        if batch not in self._journal.carriages and self._journey is not None:
-            self._journal.carriages[batch] = Carriage(self._executor)
-            self._begin(batch, self._journey)
+    async def carry(self, batch: BatchId, *, fence: Fence) -> None:
+        if self._journey is None:
+            raise Misconfigured("the engine was not started")
+        task = asyncio.ensure_future(self._journey(batch, fence, _step))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.shield(task)
 
     async def stop(self) -> None:
-        for task in self._tasks.values():
+        for task in tuple(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        self._tasks.clear()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _begin(self, batch: BatchId, journey: Journey) -> None:
-        self._tasks[batch] = asyncio.create_task(self._run(batch, journey))
 
-    async def _run(self, batch: BatchId, journey: Journey) -> None:
-        carriage = self._journal.carriages[batch]
-
-        async def step(name: str, work: Callable[[], Awaitable[None]]) -> None:
-            if name not in carriage.steps:
-                await work()
-                carriage.steps.add(name)
-
-        try:
-            await journey(batch, step)
-        except Exception:
-            _log.exception("the journey of %s ended in an error", batch)
-            raise
-        carriage.ended = True
+async def _step(name: str, work: Callable[[], Awaitable[None]]) -> None:  # noqa: ARG001
+    await work()

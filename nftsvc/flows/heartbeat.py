@@ -4,8 +4,8 @@ Time is measured by the clock that only runs forward, and only between one's own
 clock that jumps, here or in the database, makes nobody dead and nobody immortal.
 """
 
+import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -27,7 +27,7 @@ class Heartbeat:
         leases: Leases,
         clock: Clock,
         lease_seconds: float,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = lambda: asyncio.get_running_loop().time(),
     ) -> None:
         self._leases = leases
         self._clock = clock

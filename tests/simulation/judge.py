@@ -10,7 +10,7 @@ from nftsvc.adapters.ledger_tables import attempts
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import NftsvcError
 from nftsvc.core.issuance import IssuanceStatus, may_become
-from nftsvc.core.types import BlockNumber, Digest, digest_of
+from nftsvc.core.types import Address, BlockNumber, Digest, TokenId, digest_of
 from tests.simulation.deals import PostedDeal
 from tests.simulation.world import World
 
@@ -67,7 +67,7 @@ async def judge(world: World, deals: list[PostedDeal]) -> Findings:
 
 
 async def _judge_deal(
-    world: World, posted: PostedDeal, issued: Counter[tuple[str, int]], findings: Findings
+    world: World, posted: PostedDeal, issued: Counter[tuple[Address, TokenId]], findings: Findings
 ) -> None:
     if posted.other_answers:
         findings.duplicate.append(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 START: Final = datetime(2026, 5, 4, tzinfo=UTC)
-GATED: Final = ("ledger", "chain", "contents", "spool")
+GATED: Final = ("ledger", "leases", "chain", "contents", "spool")
 
 
 class SimulatedApplication(Application):
@@ -38,7 +38,7 @@ class Process:
         self.stopped_until = 0.0
         self.skew = timedelta()
         self.ready = asyncio.Event()
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks: dict[asyncio.Task[Any], None] = {}
         self._context = contextvars.copy_context()
         self._context.run(owner.set, self)
         own = world.adapters(self)
@@ -108,8 +108,8 @@ def own_tasks(
     context = options.get("context")
     process = context.get(owner) if context is not None else owner.get()
     if process is not None:
-        process.tasks.add(task)
-        task.add_done_callback(process.tasks.discard)
+        process.tasks[task] = None
+        task.add_done_callback(lambda ended: process.tasks.pop(ended, None))
     return task
 
 
@@ -137,6 +137,8 @@ class Gate:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
+        if name == "fenced":
+            return lambda fence: Gate(self._process, self._port, found(fence))
         if name == "stage":
             return lambda issuance: GatedStaging(self._process, found(issuance))
         if not inspect.iscoroutinefunction(found):

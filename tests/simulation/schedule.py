@@ -7,9 +7,9 @@ of randomness behind `idle`, a seed fixes the whole order of events.
 
 import asyncio
 import selectors
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -75,10 +75,13 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         """Seconds of simulated time."""
         return self._schedule.time
 
-    def run_in_executor(  # type: ignore[override] - at once, so that the order is fixed
-        self, _executor: object, func: Callable[..., Any], *args: Any
+    def run_in_executor(  # type: ignore[override]
+        self,
+        executor: object,  # noqa: ARG002
+        func: Callable[..., Any],
+        *args: Any,
     ) -> asyncio.Future[Any]:
-        """Run `func` here and now."""
+        """Run `func` here and now, so that the order is fixed."""
         future = self.create_future()
         try:
             future.set_result(func(*args))
@@ -101,11 +104,11 @@ class _IdleSelector(selectors.DefaultSelector):
         return super().select(0)
 
 
-def run(schedule: Schedule, main: Callable[[], Awaitable[T]]) -> T:
+def run(schedule: Schedule, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run `main` in a simulated loop."""
     loop = SimulatedLoop(schedule)
     try:
-        return loop.run_until_complete(cast("Any", main()))
+        return loop.run_until_complete(main())
     finally:
         for task in asyncio.all_tasks(loop):
             task.cancel()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 
@@ -72,6 +72,7 @@ class Simulation:
     ) -> None:
         self._wanted = faults
         self._rng = random.Random(seed)
+        self._secrets = random.Random(seed)
         self._folder = folder
         self._database = database
         self._workers = workers
@@ -88,13 +89,17 @@ class Simulation:
     def run(self) -> Outcome:
         """Play it to the end."""
         logging.disable(logging.CRITICAL)
+        chance = random._urandom  # type: ignore[attr-defined]
+        # What `secrets` gives: ids decide the order in which rows are read.
+        random._urandom = self._secrets.randbytes  # type: ignore[attr-defined]
         try:
             return simulated.run(self._schedule, self._play)
         finally:
+            random._urandom = chance  # type: ignore[attr-defined]
             logging.disable(logging.NOTSET)
 
     async def _play(self) -> Outcome:
-        asyncio.get_running_loop().set_task_factory(own_tasks)
+        asyncio.get_running_loop().set_task_factory(cast("Any", own_tasks))
         self._world = World(
             self._schedule,
             self._folder,

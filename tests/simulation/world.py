@@ -1,4 +1,4 @@
-"""What outlives a process: chain, store, database, spool, and what the engine wrote down."""
+"""What outlives a process: chain, store, database and spool."""
 
 import random
 from collections.abc import Awaitable, Callable
@@ -14,9 +14,10 @@ from nftsvc.adapters.age_sealer import AgeSealer
 from nftsvc.adapters.database import Database
 from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.adapters.memory_chain import MemoryChain
-from nftsvc.adapters.memory_engine import EngineJournal, MemoryEngine
+from nftsvc.adapters.memory_engine import MemoryEngine
 from nftsvc.adapters.memory_store import MemoryStore, StoreFault
 from nftsvc.adapters.spool import FolderSpool
+from nftsvc.adapters.sql_leases import SqlLeases
 from nftsvc.adapters.sql_ledger import SqlLedger
 from nftsvc.bootstrap import Adapters
 from nftsvc.core.deployment import DeployedContract, Deployment
@@ -33,6 +34,7 @@ from nftsvc.core.types import (
     Wei,
     parse_address,
 )
+from nftsvc.ports import ByteSink, Role, SealingStream
 from nftsvc.settings import Settings
 from tests.simulation.faults import DEEPEST_REORG
 from tests.simulation.process import Process, ProcessClock
@@ -63,6 +65,28 @@ class Wiring:
     chain: Callable[[MemoryChain], Any] = lambda chain: chain
 
 
+class InlineSealer(AgeSealer):
+    """Seals streams without a thread of its own, whose pace nobody could foresee."""
+
+    def stream(self, recipient: str, *, sink: ByteSink) -> SealingStream:
+        return _InlineStream(self, recipient, sink)
+
+
+class _InlineStream:
+    def __init__(self, sealer: AgeSealer, recipient: str, sink: ByteSink) -> None:
+        self._sealer, self._recipient, self._sink = sealer, recipient, sink
+        self._data = b""
+
+    async def feed(self, data: bytes) -> None:
+        self._data += data
+
+    async def end(self) -> None:
+        self._sink.write(self._sealer.seal(self._data, recipient=self._recipient))
+
+    async def abort(self) -> None:
+        """Nothing was begun."""
+
+
 class World:
     """Everything outside the processes, and the processes."""
 
@@ -76,7 +100,6 @@ class World:
         self.store = MemoryStore()
         self.database = Database(database)
         self.ledger = SqlLedger(self.database)
-        self.journal = EngineJournal()
         self.spool = FolderSpool(folder / "spool")
         self.deployment = _deployment()
         self.recovery_identity = AgeSealer().new_key().identity
@@ -104,8 +127,9 @@ class World:
             signer=KeystoreSigner(Account.from_key(ISSUER.private_key)),
             contents=self.store,
             spool=self.spool,
-            sealer=AgeSealer(),
-            engine=MemoryEngine(self.journal),
+            sealer=InlineSealer(),
+            engine=MemoryEngine(),
+            leases=SqlLeases(self.database, role=Role.BOTH, version="simulated"),
             clock=ProcessClock(process),
         )
 
@@ -119,7 +143,8 @@ class World:
 
     def is_away(self, call: str) -> bool:
         """Whether the other end of a call does not answer now."""
-        return self._away.get(call.partition(".")[0], 0.0) > self.schedule.time
+        port = call.partition(".")[0]
+        return self._away.get("ledger" if port == "leases" else port, 0.0) > self.schedule.time
 
     def send_away(self, port: str, seconds: float) -> None:
         """The other end of `port` does not answer for a while."""
@@ -181,7 +206,7 @@ class World:
 def _deployment() -> Deployment:
     contracts = {
         kind: DeployedContract(
-            address, BlockNumber(1), TransactionHash("0x" + "0" * 64), "0x" + "0" * 64
+            address, BlockNumber(1), TransactionHash("0x" + "0" * 64), "0x" + "0" * 64, {}
         )
         for kind, address in CONTRACTS.items()
     }
@@ -191,6 +216,7 @@ def _deployment() -> Deployment:
         issuer=Address(ISSUER.address),
         contracts=contracts,
         solc_version="0.8.37",
+        compiler_input="0" * 64,
     )
 
 
