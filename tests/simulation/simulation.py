@@ -24,7 +24,7 @@ MOST_OPEN: Final = 16
 """So many deals are under way at once."""
 FAULT_SHARE: Final = 0.15
 """Of calls whose turn it is, how many meet with a fault."""
-CALM_SECONDS: Final = 900.0
+CALM_SECONDS: Final = 300.0
 """Simulated time within which everything must end once the faults have."""
 QUIET_SECONDS: Final = 60.0
 """Time for the follower to see the last of it."""
