@@ -17,7 +17,14 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from nftsvc import terminal
 from nftsvc.adapters.folder import cid_of_folder
@@ -38,16 +45,6 @@ VERDICT_EXITS: Final = dict.fromkeys(Verdict, REFUSED) | {
     Verdict.PENDING: COULD_NOT_ASK,
     Verdict.UNVERIFIABLE: COULD_NOT_ASK,
 }
-_MEDIA_TYPES: Final = {
-    ".pdf": media.PDF,
-    ".png": media.PNG,
-    ".jpg": media.JPEG,
-    ".jpeg": media.JPEG,
-    ".webp": media.WEBP,
-    ".glb": media.GLB,
-    ".mp4": media.MP4,
-}
-
 app = typer.Typer(
     name="nftsvc",
     help="Anchor export contracts and product content as tokens, and verify them.",
@@ -170,6 +167,49 @@ def issue_content(
     )
 
 
+@app.command("import")
+def import_deals(
+    folder: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="Where the documents are.")
+    ],
+    table: Annotated[
+        Path,
+        typer.Option("--csv", exists=True, dir_okay=False, help="The deals, a row each."),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check every row; ask no service, send nothing.")
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Where refused rows are told; by default beside the table."),
+    ] = None,
+    patience: Annotated[
+        float, typer.Option("--patience", help="Seconds to wait for a service that is away.")
+    ] = 60.0,
+    service: Service = DEFAULT_SERVICE,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Issue the tokens of many deals: a table, and a folder with their documents.
+
+    Columns are called as the deal's fields are (exporter.name, goods[0].hsCode); `documents` holds
+    file names, separated by semicolons. May be broken off and begun again at any time: each row
+    becomes one token. Exit code: 0 all rows taken, 1 some refused, 2 the service was away.
+    """
+    _run(
+        _import(
+            folder,
+            table,
+            report=report or table.with_suffix(".refused.csv"),
+            dry_run=dry_run,
+            patience=patience,
+            service=service,
+            token="" if dry_run else _secret(token_file),
+            as_json=as_json,
+        )
+    )
+
+
 @app.command()
 def history(
     token: Annotated[str, typer.Argument(help="0x and 64 hex digits, decimal, or CAIP-19.")],
@@ -256,6 +296,53 @@ async def _history(token: str, service: str, *, as_json: bool) -> None:
         terminal.show_history(out, asset, records)
 
 
+async def _import(
+    folder: Path,
+    table: Path,
+    *,
+    report: Path,
+    dry_run: bool,
+    patience: float,
+    service: str,
+    token: str,
+    as_json: bool,
+) -> None:
+    from nftsvc import importing
+
+    rows = importing.Table(table, folder)
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=as_json) as progress:
+        bar = progress.add_task("checking" if dry_run else "sending", total=rows.count())
+        if dry_run:
+            outcome = importing.Outcome()
+            for refusals in rows.problems():
+                outcome.rows += 1
+                outcome.refusals += refusals
+                progress.advance(bar)
+        else:
+            journal = importing.Journal(table.with_suffix(".journal.ndjson"))
+            try:
+                async with ServiceClient(service, token=token, timeout=120) as client:
+                    importer = importing.Importer(
+                        client,
+                        journal,
+                        patience=patience,
+                        on_progress=lambda count: progress.advance(bar, count),
+                    )
+                    outcome = await importer.send(rows)
+            except* Unavailable as away:
+                raise away.exceptions[0] from None
+            finally:
+                journal.close()
+    importing.write_report(report, outcome.refusals)
+    if as_json:
+        typer.echo(json.dumps(outcome.to_json() | {"report": str(report)}))
+    else:
+        terminal.show_import(out, outcome.to_json(), report=str(report), dry_run=dry_run)
+    if outcome.refusals:
+        raise typer.Exit(REFUSED)
+
+
 async def _issue(
     what: str,
     request: bytes,
@@ -307,9 +394,9 @@ def _file(path: str) -> Path:
 
 
 def _media_type(file: Path) -> str:
-    media_type = _MEDIA_TYPES.get(file.suffix.lower())
+    media_type = media.ENDINGS.get(file.suffix.lower())
     if media_type is None:
-        raise typer.BadParameter(f"{file.name} does not end in {', '.join(_MEDIA_TYPES)}")
+        raise typer.BadParameter(f"{file.name} does not end in {', '.join(media.ENDINGS)}")
     return media_type
 
 

@@ -70,6 +70,18 @@ def show_issuance(console: Console, issuance: dict[str, Any]) -> None:
         _line(console, f"{name:<10}{value}")
 
 
+def show_import(console: Console, counts: dict[str, Any], *, report: str, dry_run: bool) -> None:
+    """How many rows were taken, and where the others are told."""
+    refused = counts["refused"]
+    if dry_run:
+        _line(console, f"{counts['rows']} rows checked, {refused} would be refused")
+    else:
+        already = f", {counts['already']} before" if counts["already"] else ""
+        _line(console, f"{counts['accepted']} of {counts['rows']} rows accepted{already}")
+    if refused:
+        _line(console, f"{refused} refused: see {report}")
+
+
 def show_history(console: Console, asset: dict[str, Any], records: list[dict[str, Any]]) -> None:
     """An asset and its records, oldest first."""
     title = (asset.get("manifest") or {}).get("name", asset["asset"])

@@ -1,6 +1,7 @@
 """Speaks to a running service over its HTTP API, as the command line and scripts do."""
 
 import asyncio
+import json
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -91,6 +92,27 @@ class ServiceClient:
                     stream.close()
             return _json(response)
         raise AssertionError("unreachable")
+
+    async def batch(
+        self, what: str, body: bytes, *, anchor: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Post many deals (`deals`) or contents as NDJSON; the answers, in the order of the lines.
+
+        May be repeated after `Unavailable`: each line has its own key.
+        """
+        response = await self._send(
+            self._http.build_request(
+                "POST",
+                f"/v1/{what}:batch",
+                content=body,
+                params={"anchor": anchor} if anchor else {},
+                headers={"Content-Type": "application/x-ndjson"},
+            )
+        )
+        try:
+            return [json.loads(line) for line in response.content.splitlines()]
+        except ValueError as error:
+            raise Unavailable("the service did not answer with lines of JSON") from error
 
     async def follow(self, issuance_id: str) -> AsyncIterator[dict[str, Any]]:
         """The issuance each time that it changed, until it has ended."""

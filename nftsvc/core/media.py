@@ -23,6 +23,16 @@ JPEG: Final = "image/jpeg"
 WEBP: Final = "image/webp"
 GLB: Final = "model/gltf-binary"
 MP4: Final = "video/mp4"
+ENDINGS: Final = {
+    ".pdf": PDF,
+    ".png": PNG,
+    ".jpg": JPEG,
+    ".jpeg": JPEG,
+    ".webp": WEBP,
+    ".glb": GLB,
+    ".mp4": MP4,
+}
+"""The media type that a file's name tells, by its end in lower case."""
 
 _PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 _MAX_PNG_CHUNK: Final = 2**31 - 1
