@@ -4,11 +4,12 @@ import asyncio
 import contextvars
 import inspect
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
-from nftsvc.bootstrap import Adapters, Application
+from nftsvc.bootstrap import Application
 from nftsvc.core.errors import NftsvcError
 from nftsvc.ports import ByteSink, Staging
 from tests.simulation.faults import Fault, unavailable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 START: Final = datetime(2026, 5, 4, tzinfo=UTC)
-GATED: Final = ("ledger", "leases", "chain", "contents", "spool")
+GATED: Final = ("ledger", "leases", "audits", "chain", "contents", "spool")
 
 
 class SimulatedApplication(Application):
@@ -45,9 +46,7 @@ class Process:
         gated = {port: cast("Any", Gate(self, port, getattr(own, port))) for port in GATED}
         self.application = SimulatedApplication(
             world.settings,
-            adapters=Adapters(
-                **gated, signer=own.signer, sealer=own.sealer, engine=own.engine, clock=own.clock
-            ),
+            adapters=replace(own, **gated),
             deployment=world.deployment,
             custody=world.deployment.issuer,
             recovery_identity=world.recovery_identity,

@@ -16,7 +16,9 @@ from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.adapters.memory_chain import MemoryChain
 from nftsvc.adapters.memory_engine import MemoryEngine
 from nftsvc.adapters.memory_store import MemoryStore, StoreFault
+from nftsvc.adapters.process_cores import ProcessCores
 from nftsvc.adapters.spool import FolderSpool
+from nftsvc.adapters.sql_audits import SqlAudits
 from nftsvc.adapters.sql_leases import SqlLeases
 from nftsvc.adapters.sql_ledger import SqlLedger
 from nftsvc.bootstrap import Adapters
@@ -129,6 +131,8 @@ class World:
             spool=self.spool,
             sealer=InlineSealer(),
             engine=MemoryEngine(),
+            audits=SqlAudits(self.database),
+            cores=ProcessCores(0),
             leases=SqlLeases(self.database, role=Role.BOTH, version="simulated"),
             clock=ProcessClock(process),
         )
@@ -144,7 +148,8 @@ class World:
     def is_away(self, call: str) -> bool:
         """Whether the other end of a call does not answer now."""
         port = call.partition(".")[0]
-        return self._away.get("ledger" if port == "leases" else port, 0.0) > self.schedule.time
+        end = "ledger" if port in ("leases", "audits") else port
+        return self._away.get(end, 0.0) > self.schedule.time
 
     def send_away(self, port: str, seconds: float) -> None:
         """The other end of `port` does not answer for a while."""
