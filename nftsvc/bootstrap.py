@@ -5,6 +5,7 @@ line does not wait for a database and an engine to be imported.
 """
 
 import asyncio
+import contextlib
 import hmac
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -24,6 +25,7 @@ from nftsvc.adapters.folder_lock import FolderLock
 from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.adapters.process_cores import ProcessCores
 from nftsvc.adapters.spool import FolderSpool
+from nftsvc.adapters.sql_alarms import SqlAlarms
 from nftsvc.adapters.sql_audits import SqlAudits
 from nftsvc.adapters.sql_leases import SqlLeases
 from nftsvc.adapters.sql_ledger import SqlLedger
@@ -55,6 +57,7 @@ from nftsvc.core.types import (
     parse_address,
 )
 from nftsvc.flows.accept import AcceptFlow, Limits, Part
+from nftsvc.flows.alarms import Alarms
 from nftsvc.flows.batch import BatchFlow, Line
 from nftsvc.flows.carry import Carrier
 from nftsvc.flows.dispatch import Dispatcher
@@ -65,10 +68,14 @@ from nftsvc.flows.issuances import Issuances
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
 from nftsvc.flows.item import ItemLimits
 from nftsvc.flows.read import ReadFlow
+from nftsvc.flows.reconcile import Reconciler
+from nftsvc.flows.sending import Sending
+from nftsvc.flows.sizing import GasMeter
 from nftsvc.flows.store_audit import StoreAudit, StoreReport
 from nftsvc.flows.storing import Storing
 from nftsvc.flows.views import AssetView, Content, HistoryPage, IssuanceView
 from nftsvc.ports import (
+    AlarmBook,
     Audits,
     Chain,
     Clock,
@@ -123,6 +130,8 @@ class Adapters:
     leases: Leases
     clock: Clock
     cores: Cores
+    colleagues: tuple[Signer, ...] = ()
+    alarms: AlarmBook | None = None
 
 
 class Application:
@@ -154,6 +163,7 @@ class Application:
             sealer=adapters.sealer,
             custody=custody,
             recovery=(recipient, *settings.recovery_recipients),
+            issuers=tuple(signer.address for signer in (adapters.signer, *adapters.colleagues)),
         )
         self._accepting = AcceptFlow(
             ledger=ledger,
@@ -188,7 +198,10 @@ class Application:
             wanted=settings.replicas,
             clock=clock,
         )
-        self._gas_cap = Gas(settings.transaction_gas_cap)
+        self._signers = (adapters.signer, *adapters.colleagues)
+        self._policy = _policy(settings)
+        self._meter = GasMeter(cap=self._policy.gas_cap)
+        self._alarms = Alarms(clock=clock, book=adapters.alarms)
         self._heartbeat = Heartbeat(
             leases=adapters.leases, clock=clock, lease_seconds=settings.lease_seconds
         )
@@ -198,7 +211,25 @@ class Application:
             carrier=self._carrier,
             clock=clock,
             deadline=settings.batch_deadline_ms / 1000,
-            gas_cap=self._gas_cap,
+            meter=self._meter,
+        )
+        self._reconciler = Reconciler(
+            ledger=ledger,
+            chain=chain,
+            sending=Sending(
+                ledger=ledger,
+                chain=chain,
+                signers={signer.address: signer for signer in self._signers},
+                clock=clock,
+                policy=self._policy,
+                alarms=self._alarms,
+            ),
+            senders=[signer.address for signer in self._signers],
+            clock=clock,
+            alarms=self._alarms,
+            contracts=self._check_chain,
+            meter=self._meter,
+            least_balance=Wei(settings.least_balance_gwei * GWEI),
         )
         self._follower = Follower(
             ledger=ledger,
@@ -383,6 +414,10 @@ class Application:
         await self._work()
 
     async def _work(self) -> None:
+        # Whatever it finds is an alarm, and holds the work up where it must.
+        with contextlib.suppress(NftsvcError):
+            await self._reconciler.look()
+        self._begin(self._reconciler.run())
         await self._adapters.engine.start(self._carry)
         self._begin(self._dispatcher.run())
         self._begin(self._follower.run(self._adapters.leases))
@@ -395,9 +430,11 @@ class Application:
             signer=self._adapters.signer,
             storing=self._storing_in(ledger),
             clock=self._adapters.clock,
-            policy=SendingPolicy(
-                fee_cap=Wei(self.settings.fee_cap_gwei * GWEI), gas_cap=self._gas_cap
-            ),
+            policy=self._policy,
+            colleagues=self._adapters.colleagues,
+            alarms=self._alarms,
+            meter=self._meter,
+            guard=self._reconciler.guard,
         )
         await issuing.run(batch, steps)
 
@@ -491,6 +528,7 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
                     chain_id=deployment.chain_id,
                     contracts=contracts,
                     depth=settings.confirmation_depth,
+                    preset=settings.fee_preset,
                     timeout=settings.rpc_seconds,
                 )
                 for url in settings.rpc_urls
@@ -507,6 +545,7 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
         leases=leases,
         clock=SystemClock(),
         cores=ProcessCores(settings.draft_processes),
+        alarms=SqlAlarms(shared),
     )
 
 
@@ -517,6 +556,15 @@ def _deployment(path: Path) -> Deployment:
         raise Misconfigured(f"NFTSVC_DEPLOYMENT_FILE: cannot read {path}: {error}") from error
     except (InvalidJson, InvalidField) as error:
         raise Misconfigured(f"NFTSVC_DEPLOYMENT_FILE: {path}: {error}") from error
+
+
+def _policy(settings: Settings) -> SendingPolicy:
+    return SendingPolicy(
+        fee_cap=Wei(settings.fee_cap_gwei * GWEI),
+        gas_cap=Gas(settings.transaction_gas_cap),
+        hang_blocks=settings.hang_blocks,
+        hang_seconds=settings.hang_seconds,
+    )
 
 
 def _custody(settings: Settings, deployment: Deployment) -> Address:

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from nftsvc.core.errors import InvalidField, InvalidJson, Misconfigured
+from nftsvc.core.fees import FeePreset
 from nftsvc.core.trust import TrustList
 
 PREFIX: Final = "NFTSVC_"
@@ -139,8 +140,25 @@ class Settings(_Loaded):
     fee_cap_gwei: int = Field(
         500, ge=1, description="Most that is offered for a gas, in gwei, tip included."
     )
-    confirmation_depth: int = Field(
-        64, ge=1, description="Blocks that make final where the chain names no final block."
+    fee_preset: FeePreset = Field(
+        FeePreset.L1, description="How the chain takes fees: l1, op-stack, arbitrum or polygon."
+    )
+    hang_blocks: int = Field(
+        5, ge=0, description="Blocks that pass a transaction over before its fee is raised."
+    )
+    hang_seconds: float = Field(
+        30.0,
+        ge=0,
+        description="Seconds that a transaction waits at least before its fee is raised.",
+    )
+    least_balance_gwei: int = Field(
+        50_000_000, ge=0, description="A sender that has less is an alarm, in gwei."
+    )
+    confirmation_depth: int | None = Field(
+        None,
+        ge=1,
+        description="Blocks that make final where the chain names no final block; by default what "
+        "the fee preset says.",
     )
     rpc_seconds: float = Field(10.0, gt=0, description="Seconds that one RPC call may take.")
 

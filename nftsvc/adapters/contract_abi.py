@@ -35,6 +35,8 @@ _EVENTS: Final = {
     "RecoveryProposed": RecordKind.RECOVERY_PROPOSED,
     "RecoveryStopped": RecordKind.RECOVERY_STOPPED,
 }
+_REFUSALS: Final = (None, "ERC721InvalidReceiver", "Digest_Zero", "Token_AlreadyIssued")
+"""The contract's `Refusal` enum, by the errors that stand for its members."""
 _ERROR_STRING: Final = keccak(b"Error(string)")[:4]
 
 
@@ -69,6 +71,26 @@ def read_issuing(data: bytes) -> list[tuple[Address, Digest]]:
     else:
         raise AbiMismatch("the call issues nothing")
     return [(_address(holder), Digest(digest)) for holder, digest in pairs]
+
+
+def issuer_query(account: Address) -> bytes:
+    """The data of the call `isIssuer`; both contracts have the same."""
+    return _encode(AssetKind.EXPORT_CONTRACT, "isIssuer", [account])
+
+
+def precheck_query(items: Sequence[tuple[Address, Digest]]) -> bytes:
+    """The data of the call `precheck`; both contracts have the same."""
+    holders, digests = [holder for holder, _ in items], [digest for _, digest in items]
+    return _encode(AssetKind.EXPORT_CONTRACT, "precheck", [holders, digests])
+
+
+def read_precheck(data: bytes) -> list[str | None]:
+    """What `precheck` answered: the error that each item would meet. Raises `AbiMismatch`."""
+    (refusals,) = _decode(["uint8[]"], data)
+    try:
+        return [_REFUSALS[refusal] for refusal in refusals]
+    except IndexError as error:
+        raise AbiMismatch("a refusal that is not known") from error
 
 
 def record_query(token_id: TokenId) -> bytes:

@@ -16,6 +16,7 @@ from nftsvc.core.deployed_code import same_code
 from nftsvc.core.deployment import Argument, DeployedContract, Deployment
 from nftsvc.core.errors import (
     ChainUnavailable,
+    ChainWiped,
     Contradiction,
     TransactionRefused,
     WrongChain,
@@ -60,8 +61,9 @@ class Deployer:
     async def check(self, deployment: Deployment) -> None:
         """Compare the chain with `deployment`.
 
-        Raises `WrongChain` for another chain id or genesis, `WrongContract` for no code or
-        other code than recorded or compiled, `ChainUnavailable` where it cannot be asked.
+        Raises `WrongChain` for another chain id, `ChainWiped` for another genesis, `WrongContract`
+        for no code or other code than recorded or compiled, `ChainUnavailable` where it cannot be
+        asked.
         """
         await self._asking(lambda: self._check(deployment))
 
@@ -109,7 +111,7 @@ class Deployer:
             raise WrongChain(f"{self._rpc_url} is chain {chain_id}, not {deployment.chain_id}")
         genesis = await self._w3.eth.get_block(0)
         if genesis["hash"].to_0x_hex() != deployment.genesis_hash:
-            raise WrongChain(f"{self._rpc_url} has another genesis: the chain was started anew")
+            raise ChainWiped(f"{self._rpc_url} has another genesis: the chain was begun anew")
         for kind, contract in deployment.contracts.items():
             name = kind.contract_name
             code = await self._w3.eth.get_code(self._w3.to_checksum_address(contract.address))

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from nftsvc.adapters import contract_abi
 from nftsvc.adapters.json_rpc import JsonRpc, RpcRefusal
+from nftsvc.adapters.rpc_refusals import broadcast_refusal, is_known
 from nftsvc.core.errors import ChainUnavailable, TransactionRefused
+from nftsvc.core.fees import TERMS, FeePreset
 from nftsvc.core.history import Block, Heads, RecordEvent
 from nftsvc.core.transaction import Call, Fees, Receipt, SignedTransaction
 from nftsvc.core.types import (
@@ -25,16 +27,16 @@ from nftsvc.core.types import (
 from nftsvc.core.verify import TokenRecord
 from nftsvc.ports import Chain
 
-LEAST_PRIORITY_FEE: Final = Wei(1_000_000)
-_KNOWN: Final = ("already known", "already imported", "known transaction", "alreadyknown")
-_USED: Final = ("nonce too low", "nonce is too low", "oldnonce")
+PRECHECKED: Final = 256
+"""Items of one `precheck`: it compares each with all before it."""
 _REVERTS: Final = ("revert", "execution failed", "invalid opcode", "out of gas")
 
 
 class EvmChain(Chain):
     """One endpoint. `contracts` are ours; a verifier that only reads records needs none.
 
-    `depth` is the number of blocks that make final where the chain names no final block.
+    `preset` says how the chain takes fees; `depth` is the number of blocks that make final where
+    the chain names no final block, by default the preset's.
     """
 
     def __init__(
@@ -43,13 +45,15 @@ class EvmChain(Chain):
         *,
         chain_id: ChainId,
         contracts: Mapping[AssetKind, Address] | None = None,
-        depth: int = 64,
+        depth: int | None = None,
+        preset: FeePreset = FeePreset.L1,
         timeout: float = 10.0,
     ) -> None:
         super().__init__(url, chain_id=chain_id)
         self._rpc = JsonRpc(url, timeout=timeout)
         self._contracts = dict(contracts or {})
-        self._depth = depth
+        self._terms = TERMS[preset]
+        self._depth = depth or self._terms.depth
 
     async def close(self) -> None:
         await self._rpc.close()
@@ -115,14 +119,45 @@ class EvmChain(Chain):
         return self._number(await self._ask("eth_getBalance", account, "latest"))
 
     async def _fees(self) -> Fees:
-        answer = await self._ask("eth_feeHistory", "0x5", "latest", [50])
+        terms = self._terms
+        answer = await self._ask("eth_feeHistory", hex(terms.blocks), "latest", [terms.percentile])
         try:
             base = int(answer["baseFeePerGas"][-1], 16)
             offered = sorted(int(block[0], 16) for block in answer.get("reward") or [])
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ChainUnavailable(f"{self.endpoint} gave no fee history") from error
+        if terms.least_tip is None:
+            return Fees(Wei(base), Wei(0))
         middle = offered[len(offered) // 2] if offered else 0
-        return Fees(Wei(base), Wei(max(middle, LEAST_PRIORITY_FEE)))
+        return Fees(Wei(base), Wei(max(middle, terms.least_tip)))
+
+    async def _is_issuer(self, account: Address) -> bool:
+        data = "0x" + contract_abi.issuer_query(account).hex()
+        asked = [{"to": contract, "data": data} for contract in self._contracts.values()]
+        return all([self._number(await self._ask("eth_call", c, "latest")) == 1 for c in asked])
+
+    async def _block_gas(self) -> Gas:
+        answer = await self._ask("eth_getBlockByNumber", "latest", False)  # noqa: FBT003
+        if not isinstance(answer, dict):
+            raise ChainUnavailable(f"{self.endpoint} names no newest block")
+        return Gas(self._number(answer.get("gasLimit")))
+
+    async def _precheck(
+        self, kind: AssetKind, items: Sequence[tuple[Address, Digest]]
+    ) -> list[str | None]:
+        found: list[str | None] = []
+        for start in range(0, len(items), PRECHECKED):
+            some = items[start : start + PRECHECKED]
+            call = {
+                "to": self._contracts[kind],
+                "data": "0x" + contract_abi.precheck_query(some).hex(),
+            }
+            answer = await self._ask("eth_call", call, "latest")
+            try:
+                found += contract_abi.read_precheck(bytes.fromhex(str(answer).removeprefix("0x")))
+            except ValueError as error:
+                raise ChainUnavailable(f"{self.endpoint} prechecked nothing: {error}") from error
+        return found
 
     async def _estimate(self, call: Call, sender: Address) -> Gas:
         query = {"from": sender, "to": call.to, "data": "0x" + call.data.hex()}
@@ -139,14 +174,12 @@ class EvmChain(Chain):
         try:
             answer = await self._rpc.call("eth_sendRawTransaction", "0x" + signed.raw.hex())
         except RpcRefusal as refusal:
-            message = refusal.message.lower()
-            if any(words in message for words in _KNOWN):
+            if is_known(refusal.message):
                 return
-            if any(words in message for words in _USED):
-                raise TransactionRefused("nonce-too-low") from refusal
-            if any(word in message for word in _REVERTS):
+            meant = broadcast_refusal(refusal.message, code=refusal.code)
+            if meant is None and any(word in refusal.message.lower() for word in _REVERTS):
                 return  # a node that mines at once reports the revert here; the receipt tells it
-            raise TransactionRefused(refusal.message[:200]) from refusal
+            raise TransactionRefused(meant or refusal.message[:200]) from refusal
         if str(answer).lower() != signed.transaction_hash:
             raise ChainUnavailable(f"{self.endpoint} took the bytes under another hash")
 

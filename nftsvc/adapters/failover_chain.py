@@ -83,6 +83,17 @@ class FailoverChain(Chain):
     async def _estimate(self, call: Call, sender: Address) -> Gas:
         return await self._first(lambda chain: chain.estimate(call, sender=sender))
 
+    async def _is_issuer(self, account: Address) -> bool:
+        return await self._first(lambda chain: chain.is_issuer(account))
+
+    async def _block_gas(self) -> Gas:
+        return await self._first(lambda chain: chain.block_gas())
+
+    async def _precheck(
+        self, kind: AssetKind, items: Sequence[tuple[Address, Digest]]
+    ) -> Collection[str | None]:
+        return await self._first(lambda chain: chain.precheck(kind, items))
+
     async def _broadcast(self, signed: SignedTransaction) -> None:
         await self._all(lambda chain: chain.broadcast(signed))
 

@@ -8,6 +8,7 @@ from web3 import AsyncHTTPProvider
 from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint
 
+from nftsvc.adapters.rpc_refusals import broadcast_refusal
 from nftsvc.core.errors import ChainUnavailable
 
 _LIMITS: Final = frozenset({429, -32005, -32007, -32029})
@@ -17,8 +18,11 @@ _LIMITS: Final = frozenset({429, -32005, -32007, -32029})
 class RpcRefusal(Exception):
     """The node understood the call and refused it. `data` is what a revert returned."""
 
-    def __init__(self, method: str, *, message: str, data: bytes | None) -> None:
+    def __init__(
+        self, method: str, *, message: str, data: bytes | None, code: int | None = None
+    ) -> None:
         super().__init__(f"{method}: {message}")
+        self.code = code
         self.message = message
         self.data = data
 
@@ -49,9 +53,12 @@ class JsonRpc:
         if not isinstance(fault, dict):
             raise ChainUnavailable(f"{self.url} answered {method} with an unreadable error")
         message = str(fault.get("message", ""))
-        if fault.get("code") in _LIMITS:
+        code = fault.get("code")
+        # Besu says -32005 for a transaction with more gas than a block.
+        if code in _LIMITS and broadcast_refusal(message, code=code) is None:
             raise ChainUnavailable(f"{self.url} limits requests: {message}", retry_after=10)
-        raise RpcRefusal(method, message=message, data=_revert_data(fault.get("data")))
+        data = _revert_data(fault.get("data"))
+        raise RpcRefusal(method, message=message, data=data, code=code)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -51,12 +51,14 @@ async def read_issuances(
         envelopes = await _grouped(connection, t.envelopes, t.envelopes.c.ordinal, ids)
         changes = await _grouped(connection, t.issuance_events, t.issuance_events.c.ordinal, ids)
     seen = {batch: await _seen(connection, batch) for batch in batches}
+    adopted = await _adopted(connection, ids)
     return tuple(
         Issuance(
             issuance=IssuanceId(row.id),
             asset=asset_of(row),
             kind=AssetKind(row.kind),
             holder=Address(row.holder),
+            issuer=Address(row.issuer),
             status=IssuanceStatus(row.status),
             accepted_at=row.accepted_at,
             manifest=row.manifest,
@@ -67,7 +69,8 @@ async def read_issuances(
                 StatusChange(IssuanceStatus(c.status), c.at, c.cause) for c in changes[row.id]
             ),
             batch=None if row.batch is None else BatchId(row.batch),
-            transaction=seen.get(row.batch) if _is_sent(row.status) else None,
+            transaction=adopted.get(row.id)
+            or (seen.get(row.batch) if _is_sent(row.status) else None),
             failure=Failure(row.failure_code, row.failure_detail) if row.failure_code else None,
         )
         for row in rows
@@ -215,6 +218,14 @@ async def _grouped(
     for row in await connection.execute(query):
         found[row.issuance].append(row)
     return found
+
+
+async def _adopted(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, TransactionSeen]:
+    query = sa.select(t.adoptions).where(t.adoptions.c.issuance.in_(ids))
+    return {
+        row.issuance: TransactionSeen(TransactionHash(row.hash), BlockNumber(row.block))
+        for row in await connection.execute(query)
+    }
 
 
 async def _seen(connection: AsyncConnection, batch: str) -> TransactionSeen | None:

@@ -56,6 +56,7 @@ issuances: Final = sa.Table(
     sa.Column("status", sa.String(12), nullable=False),
     sa.Column("accepted_at", Instant, nullable=False),
     sa.Column("batch", sa.String(40)),
+    sa.Column("issuer", sa.String(42), nullable=False),
     sa.Column("failure_code", sa.String(80)),
     sa.Column("failure_detail", sa.Text),
     sa.Index("ix_issuances_kind_batch_ordinal", "kind", "batch", "ordinal"),
@@ -166,6 +167,27 @@ attempts: Final = sa.Table(
     sa.Column("max_fee", sa.BigInteger, nullable=False),
     sa.Column("max_priority_fee", sa.BigInteger, nullable=False),
     sa.Column("at", Instant, nullable=False),
+)
+
+adoptions: Final = sa.Table(
+    "adoptions",
+    metadata,
+    sa.Column("issuance", sa.ForeignKey("issuances.id"), primary_key=True),
+    sa.Column("hash", sa.String(66), nullable=False),
+    sa.Column("block", sa.BigInteger, nullable=False),
+    sa.Column("block_hash", sa.String(66), nullable=False),
+)
+
+alarms: Final = sa.Table(
+    "alarms",
+    metadata,
+    sa.Column("code", sa.String(40), primary_key=True),
+    sa.Column("subject", sa.String(80), primary_key=True),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("first_at", Instant, nullable=False),
+    sa.Column("last_at", Instant, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False),
 )
 
 blocks: Final = sa.Table(

@@ -20,7 +20,7 @@ from hexbytes import HexBytes
 from nftsvc.adapters import contract_abi
 from nftsvc.core.errors import ChainUnavailable, TransactionRefused
 from nftsvc.core.history import Block, Heads, RecordEvent, RecordKind
-from nftsvc.core.transaction import Call, Fees, Receipt, SignedTransaction
+from nftsvc.core.transaction import BroadcastRefusal, Call, Fees, Receipt, SignedTransaction
 from nftsvc.core.types import (
     Address,
     AssetKind,
@@ -44,6 +44,7 @@ NOBODY: Final = Address("0x" + "0" * 40)
 BLOCK_SECONDS: Final = 12
 ISSUE_GAS: Final = Gas(60_000)
 PLAIN_GAS: Final = Gas(21_000)
+BLOCK_GAS: Final = Gas(30_000_000)
 
 
 class ChainFault(StrEnum):
@@ -244,15 +245,34 @@ class MemoryChain(Chain):
             raise TransactionRefused(reason)
         return Gas(ISSUE_GAS * len(items) or PLAIN_GAS)
 
+    async def _is_issuer(self, account: Address) -> bool:
+        self._answer()
+        return account == self._issuer
+
+    async def _block_gas(self) -> Gas:
+        self._answer()
+        return BLOCK_GAS
+
+    async def _precheck(
+        self, kind: AssetKind, items: Sequence[tuple[Address, Digest]]
+    ) -> list[str | None]:
+        self._answer()
+        tokens = [token_id_of(digest) for _, digest in items]
+        issued = [
+            token in tokens[:place] or (self._contracts[kind], token) in self._issued
+            for place, token in enumerate(tokens)
+        ]
+        return ["Token_AlreadyIssued" if each else None for each in issued]
+
     async def _broadcast(self, signed: SignedTransaction) -> None:
         self._answer()
         sent = SentTransaction.read(signed)
         present = self._pending.get((sent.sender, sent.nonce))
         if present is None or present.signed != signed:
             if sent.nonce < self._used[sent.sender]:
-                raise TransactionRefused("nonce-too-low")
+                raise TransactionRefused(BroadcastRefusal.NONCE_TOO_LOW)
             if present is not None and not sent.outbids(present):
-                raise TransactionRefused("replacement transaction underpriced")
+                raise TransactionRefused(BroadcastRefusal.REPLACEMENT_UNDERPRICED)
             self._pending[sent.sender, sent.nonce] = sent
         if self.fault is ChainFault.LOST_ANSWER:
             raise ChainUnavailable("the answer was lost")

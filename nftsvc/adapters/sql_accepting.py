@@ -130,6 +130,7 @@ def _issuance_row(request: IssuanceRequest) -> dict[str, Any]:
         "private": request.private,
         "status": IssuanceStatus.ACCEPTED.value,
         "accepted_at": request.accepted_at,
+        "issuer": request.issuer,
     }
 
 

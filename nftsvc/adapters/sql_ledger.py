@@ -100,9 +100,17 @@ class SqlLedger(SqlAccepting, SqlTransactions, SqlRecords, Ledger):
             return found.one_or_none() is not None
 
     async def assign(self, kind: AssetKind, *, most: int, at: datetime) -> BatchId | None:
+        # A batch is one transaction, so all of it is issued by one key.
+        oldest = (
+            sa.select(t.issuances.c.issuer)
+            .where(_unassigned(kind))
+            .order_by(t.issuances.c.ordinal)
+            .limit(1)
+            .scalar_subquery()
+        )
         chosen = (
             sa.select(t.issuances.c.id)
-            .where(_unassigned(kind))
+            .where(_unassigned(kind), t.issuances.c.issuer == oldest)
             .order_by(t.issuances.c.ordinal)
             .limit(most)
             .with_for_update(skip_locked=True)

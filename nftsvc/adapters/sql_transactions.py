@@ -1,7 +1,10 @@
 """Lanes and what was written for them, in SQL: one lane for each sender, nonces in their order."""
 
+import secrets
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
+from itertools import pairwise
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,9 +12,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nftsvc.adapters import ledger_rows as rows
 from nftsvc.adapters import ledger_tables as t
 from nftsvc.adapters.database import Database
+from nftsvc.core.history import RecordEvent
 from nftsvc.core.issuance import IssuanceStatus
-from nftsvc.core.transaction import Attempt, Receipt, WrittenTransaction
+from nftsvc.core.transaction import Attempt, Lane, Receipt, WrittenTransaction
 from nftsvc.core.types import Address, BatchId, BlockNumber, IssuanceId, Nonce
+
+GAP_FILLER: Final = "gap-filler"
+"""The kind of a batch that carries no issuance."""
+_WAY: Final = (
+    IssuanceStatus.STORED,
+    IssuanceStatus.SUBMITTED,
+    IssuanceStatus.MINED,
+    IssuanceStatus.SAFE,
+    IssuanceStatus.FINALIZED,
+)
 
 
 class SqlTransactions:
@@ -39,12 +53,8 @@ class SqlTransactions:
             await connection.execute(
                 sa.update(t.lanes).where(t.lanes.c.sender == sender).values(next_nonce=nonce + 1)
             )
-            inserted = await connection.execute(
-                sa.insert(t.transactions)
-                .values(batch=batch, sender=sender, nonce=nonce, abandoned=False)
-                .returning(t.transactions.c.ordinal)
-            )
-            await _insert_attempt(connection, inserted.scalar_one(), attempt, number=0, at=at)
+            ordinal = await _insert_transaction(connection, batch, sender, nonce)
+            await _insert_attempt(connection, ordinal, attempt, number=0, at=at)
             await rows.advance(
                 connection,
                 issuances,
@@ -76,16 +86,72 @@ class SqlTransactions:
         async with self._database.reading() as connection:
             return await _written(connection, batch)
 
-    async def abandon(self, transaction: WrittenTransaction) -> None:
+    async def fill(
+        self,
+        sender: Address,
+        *,
+        nonce: Nonce,
+        at: datetime,
+        sign: Callable[[Nonce], Awaitable[Attempt]],
+    ) -> BatchId | None:
+        async with self._database.writing() as connection:
+            following = await self._lane(connection, sender, least_nonce=nonce)
+            if nonce >= following or nonce in await _held(connection, sender, least=nonce):
+                return None
+            attempt = await sign(nonce)
+            batch = BatchId(f"batch-{secrets.token_hex(12)}")
+            await connection.execute(
+                sa.insert(t.batches).values(id=batch, kind=GAP_FILLER, at=at, finished=False)
+            )
+            ordinal = await _insert_transaction(connection, batch, sender, nonce)
+            await _insert_attempt(connection, ordinal, attempt, number=0, at=at)
+            return batch
+
+    async def lane(self, sender: Address, *, used: Nonce) -> Lane | None:
+        async with self._database.reading() as connection:
+            query = sa.select(t.lanes.c.next_nonce).where(t.lanes.c.sender == sender)
+            following = (await connection.execute(query)).scalar_one_or_none()
+            if following is None:
+                return None
+            held = await _held(connection, sender, least=used)
+            final = sa.select(sa.func.max(t.follower.c.finalized)).scalar_subquery()
+            newest = sa.select(sa.func.max(t.transactions.c.nonce)).where(
+                t.transactions.c.sender == sender, t.transactions.c.mined_block <= final
+            )
+            settled = (await connection.execute(newest)).scalar_one_or_none()
+        return Lane(
+            Nonce(following),
+            tuple(Nonce(n) for n in range(used, following) if n not in held),
+            None if settled is None else Nonce(settled),
+        )
+
+    async def adopt(self, issuance: IssuanceId, *, record: RecordEvent, at: datetime) -> None:
+        new = {
+            "issuance": issuance,
+            "hash": record.transaction,
+            "block": record.block_number,
+            "block_hash": record.block_hash,
+        }
+        cause = f"issued before by {record.transaction} in block {record.block_number}"
+        async with self._database.writing() as connection:
+            await connection.execute(self._database.insert_new(t.adoptions).values(new))
+            for current, to in pairwise(_WAY):
+                await rows.advance(
+                    connection, [issuance], current=current, to=to, at=at, cause=cause
+                )
+
+    async def abandon(self, transaction: WrittenTransaction) -> int:
+        mine = t.transactions.c.batch == transaction.batch
+        reverted = sa.select(sa.func.count()).where(
+            mine, t.transactions.c.abandoned.is_(True), t.transactions.c.mined_hash.is_not(None)
+        )
         async with self._database.writing() as connection:
             await connection.execute(
                 sa.update(t.transactions)
-                .where(
-                    t.transactions.c.batch == transaction.batch,
-                    t.transactions.c.nonce == transaction.nonce,
-                )
+                .where(mine, t.transactions.c.nonce == transaction.nonce)
                 .values(abandoned=True)
             )
+            return int((await connection.execute(reverted)).scalar_one())
 
     async def mined(self, batch: BatchId, *, receipt: Receipt | None) -> None:
         async with self._database.writing() as connection:
@@ -108,6 +174,27 @@ class SqlTransactions:
         )
         lane = sa.select(t.lanes.c.next_nonce).where(t.lanes.c.sender == sender)
         return int((await connection.execute(lane.with_for_update())).scalar_one())
+
+
+async def _insert_transaction(
+    connection: AsyncConnection, batch: BatchId, sender: Address, nonce: Nonce
+) -> int:
+    inserted = await connection.execute(
+        sa.insert(t.transactions)
+        .values(batch=batch, sender=sender, nonce=nonce, abandoned=False)
+        .returning(t.transactions.c.ordinal)
+    )
+    return int(inserted.scalar_one())
+
+
+async def _held(connection: AsyncConnection, sender: Address, *, least: int) -> frozenset[int]:
+    """The nonces from `least` on that a transaction of ours holds or will hold."""
+    query = sa.select(t.transactions.c.nonce).where(
+        t.transactions.c.sender == sender,
+        t.transactions.c.nonce >= least,
+        t.transactions.c.abandoned.is_(False),
+    )
+    return frozenset((await connection.execute(query)).scalars())
 
 
 async def _insert_attempt(

@@ -49,7 +49,8 @@ class IssuanceRequest:
     """All of an accepted request, fixed for ever: no retry can make another token of it.
 
     `private` holds the file names, salts and disclosures, sealed to the asset's key;
-    `fingerprint` tells whether a repeated request is the same one. Files that are not `held` lie in
+    `fingerprint` tells whether a repeated request is the same one. `issuer` is the key that the
+    manifest names and that issues the token. Files that are not `held` lie in
     the spool.
     """
 
@@ -64,6 +65,7 @@ class IssuanceRequest:
     documents: tuple[KeptDocument, ...]
     private: bytes = field(repr=False)
     envelopes: tuple[Envelope, ...]
+    issuer: Address
     held: tuple[HeldFile, ...] = ()
 
 
@@ -91,6 +93,7 @@ class Issuance:
     asset: AssetId
     kind: AssetKind
     holder: Address
+    issuer: Address
     status: IssuanceStatus
     accepted_at: datetime
     manifest: bytes = field(repr=False)

@@ -16,6 +16,8 @@
     │   └── NotFound                nothing here has that name
     ├── Unavailable                 could not ask; the answer is not known; ask again later
     │   ├── ChainUnavailable
+    │   │   └── RpcBehind           an endpoint that has not seen what we saw already
+    │   ├── SignerMissing           no key for the issuer that accepted assets name
     │   ├── ContentUnavailable
     │   │   └── TooFewReplicas      fewer stores than wanted have the content whole
     │   ├── LedgerUnavailable
@@ -26,6 +28,7 @@
     │   ├── ContentCorrupt          the store gave other bytes than were asked for
     │   ├── SealUnreadable          sealed bytes that this key does not open
     │   ├── WrongChain              the RPC endpoint speaks for another chain
+    │   │   └── ChainWiped          the same chain id, begun anew
     │   ├── WrongContract           no code, or other code, at a recorded address
     │   ├── ChainRewritten          a reorg deeper than finality
     │   └── TransactionRefused      the chain would revert, or did
@@ -190,6 +193,18 @@ class ChainUnavailable(Unavailable):
     code = "chain-unavailable"
 
 
+class RpcBehind(ChainUnavailable):
+    """An RPC endpoint has not seen yet what this service saw already; nothing is judged by it."""
+
+    code = "rpc-behind"
+
+
+class SignerMissing(Unavailable):
+    """No key is here for the issuer that accepted assets name."""
+
+    code = "signer-missing"
+
+
 class ContentUnavailable(Unavailable):
     """The content store did not answer, or not in time."""
 
@@ -271,6 +286,12 @@ class WrongChain(Contradiction):
     """The RPC endpoint speaks for another chain than the deployment record names."""
 
     code = "wrong-chain"
+
+
+class ChainWiped(WrongChain):
+    """The chain has the recorded id and another genesis: it was begun anew."""
+
+    code = "chain-wiped"
 
 
 class WrongContract(Contradiction):

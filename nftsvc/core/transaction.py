@@ -1,6 +1,7 @@
 """What is sent to the chain, and what comes back: calls, fees, signed bytes, receipts."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from nftsvc.core.types import (
@@ -36,10 +37,6 @@ class Fees:
 
     base: Wei
     priority: Wei
-
-    def max_fee(self, *, cap: Wei) -> Wei:
-        """Room for the base fee to double, within what the operator allows."""
-        return Wei(min(2 * self.base + self.priority, cap))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +81,31 @@ class WrittenTransaction:
     attempts: tuple[Attempt, ...]
     mined_in: BlockHash | None = None
     mined_at: BlockNumber | None = None
+
+
+class BroadcastRefusal(StrEnum):
+    """Why a node does not take a transaction, whatever words it has for it."""
+
+    NONCE_TOO_LOW = "nonce-too-low"
+    NONCE_TOO_HIGH = "nonce-too-high"
+    REPLACEMENT_UNDERPRICED = "replacement-underpriced"
+    UNDERPRICED = "underpriced"
+    INSUFFICIENT_FUNDS = "insufficient-funds"
+    POOL_FULL = "pool-full"
+    TOO_MUCH_GAS = "too-much-gas"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What the ledger knows of a sender: the nonce that it writes next, and what it wrote before.
+
+    `gaps` are the nonces below that no transaction of ours can fill; `settled` is the highest that
+    was seen in a final block.
+    """
+
+    next_nonce: Nonce
+    gaps: tuple[Nonce, ...]
+    settled: Nonce | None
 
 
 @dataclass(frozen=True, slots=True)

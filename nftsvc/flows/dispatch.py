@@ -6,13 +6,11 @@ import logging
 from typing import Final
 
 from nftsvc.core.errors import NftsvcError
-from nftsvc.core.transaction import TRANSACTION_GAS_CAP
-from nftsvc.core.types import AssetKind, Gas
+from nftsvc.core.types import AssetKind
 from nftsvc.flows.carry import Carrier
+from nftsvc.flows.sizing import GasMeter
 from nftsvc.ports import Clock, Ledger
 
-GAS_PER_TOKEN: Final = Gas(65_000)
-"""More than any single issue was measured to use."""
 POLL_SECONDS: Final = 0.25
 """How often a worker looks for what another process accepted."""
 
@@ -20,7 +18,10 @@ _log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """`deadline` in seconds is how long the first issuance waits for others to join it."""
+    """`deadline` in seconds is how long the first issuance waits for others to join it.
+
+    `meter` says how many of them a transaction carries.
+    """
 
     def __init__(
         self,
@@ -29,13 +30,13 @@ class Dispatcher:
         carrier: Carrier,
         clock: Clock,
         deadline: float,
-        gas_cap: Gas = TRANSACTION_GAS_CAP,
+        meter: GasMeter | None = None,
     ) -> None:
         self._ledger = ledger
         self._carrier = carrier
         self._clock = clock
         self._deadline = deadline
-        self._most = max(1, gas_cap // GAS_PER_TOKEN)
+        self._meter = meter or GasMeter()
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -60,5 +61,7 @@ class Dispatcher:
 
     async def _dispatch(self) -> None:
         for kind in AssetKind:
-            while batch := await self._ledger.assign(kind, most=self._most, at=self._clock.now()):
+            while batch := await self._ledger.assign(
+                kind, most=self._meter.most, at=self._clock.now()
+            ):
                 await self._carrier.carry(batch)

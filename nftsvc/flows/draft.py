@@ -7,6 +7,7 @@ thousand can use every core.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Self
 
 from nftsvc.core import canonical
@@ -74,22 +75,33 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Drafter:
-    """`custody` holds the tokens of parties that name no account; `recovery` opens every key."""
+    """`custody` holds the tokens of parties that name no account; `recovery` opens every key.
+
+    `issuers` are the keys that issue, one lane each; an asset is given to one of them for good,
+    because its manifest names it.
+    """
 
     sealer: Sealer
     chain_id: ChainId
-    issuer: Address
+    issuers: tuple[Address, ...]
     contracts: Mapping[AssetKind, Address]
     custody: Address
     recovery: tuple[str, ...]
 
     @classmethod
     def of(
-        cls, deployment: Deployment, *, sealer: Sealer, custody: Address, recovery: tuple[str, ...]
+        cls,
+        deployment: Deployment,
+        *,
+        sealer: Sealer,
+        custody: Address,
+        recovery: tuple[str, ...],
+        issuers: tuple[Address, ...] = (),
     ) -> Self:
-        """For the contracts of a deployment."""
+        """For the contracts of a deployment, and its issuer where no others are given."""
         contracts = {kind: found.address for kind, found in deployment.contracts.items()}
-        return cls(sealer, deployment.chain_id, deployment.issuer, contracts, custody, recovery)
+        keys = issuers or (deployment.issuer,)
+        return cls(sealer, deployment.chain_id, keys, contracts, custody, recovery)
 
     def new_key(self, kind: AssetKind) -> SealingKey | None:
         """The asset's own key; None where its documents are public."""
@@ -113,8 +125,8 @@ class Drafter:
         at: datetime,
     ) -> Drafted:
         """Fix the asset. Raises `TooLarge` for its manifest, `InvalidField` for a recipient."""
-        issuer = AccountId(self.chain_id, self.issuer)
-        manifest, private, hidden = subject.draft(taken, issuer, at)
+        issuer = self.issuer_of(issuance)
+        manifest, private, hidden = subject.draft(taken, AccountId(self.chain_id, issuer), at)
         encoded = manifest.encode()
         request = IssuanceRequest(
             issuance=issuance,
@@ -128,9 +140,15 @@ class Drafter:
             documents=tuple(_kept(document, public=asset_key is None) for document in taken),
             private=self.sealer.seal(private, recipient=asset_key.recipient) if asset_key else b"",
             envelopes=self._envelopes(asset_key, subject.recipients) if asset_key else (),
+            issuer=issuer,
             held=held,
         )
         return Drafted(request, hidden)
+
+    def issuer_of(self, issuance: IssuanceId) -> Address:
+        """The key for an issuance: spread evenly, and the same at every retry."""
+        place = int.from_bytes(sha256(issuance.encode()).digest()[:8], "big")
+        return self.issuers[place % len(self.issuers)]
 
     def _envelopes(self, key: SealingKey, recipients: tuple[str, ...]) -> tuple[Envelope, ...]:
         identity = key.identity.encode()

@@ -47,6 +47,7 @@ class Issuances:
             asset=request.asset,
             kind=request.kind,
             holder=request.holder,
+            issuer=request.issuer,
             status=IssuanceStatus.ACCEPTED,
             accepted_at=request.accepted_at,
             manifest=request.manifest,

@@ -5,59 +5,46 @@
     3  broadcast  the bytes are given to the chain; the same bytes again as often as needed
     4  settle     mined, safe, finalized; a reorg is announced and sent back to 3
 
-Each step may be run again at any point: what is done already is seen in the ledger.
+Each step may be run again at any point: what is done already is seen in the ledger. A batch without
+issuances fills a gap of nonces: it is sent and watched like any other.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-from nftsvc.core.assets import Failure, Issuance
-from nftsvc.core.errors import ChainUnavailable, TransactionRefused
+from nftsvc.core.alarms import AlarmCode
+from nftsvc.core.assets import Issuance
+from nftsvc.core.errors import RpcBehind
 from nftsvc.core.history import Finality, Heads
 from nftsvc.core.issuance import IssuanceStatus
-from nftsvc.core.transaction import (
-    Attempt,
-    Call,
-    Receipt,
-    UnsignedTransaction,
-    WrittenTransaction,
-    gas_limit,
-)
-from nftsvc.core.types import (
-    BatchId,
-    BlockNumber,
-    Digest,
-    Gas,
-    IssuanceId,
-    Nonce,
-    Wei,
-    digest_of,
-)
+from nftsvc.core.transaction import Receipt, WrittenTransaction
+from nftsvc.core.types import BatchId, IssuanceId
+from nftsvc.flows.adopting import Adopting, Found
+from nftsvc.flows.alarms import Alarms
 from nftsvc.flows.patience import until_done
+from nftsvc.flows.sending import Sending, SendingPolicy, Watch
+from nftsvc.flows.simulating import NOT_THE_ITEMS_FAULT, Simulating
+from nftsvc.flows.sizing import GasMeter
 from nftsvc.flows.storing import Storing
 from nftsvc.ports import Chain, Clock, Ledger, Signer, Steps
 
+__all__ = ["NOT_THE_ITEMS_FAULT", "IssueFlow", "SendingPolicy"]
+
 POLL_SECONDS: Final = 0.5
-REBROADCAST_SECONDS: Final = 5.0
-NOT_THE_ITEMS_FAULT: Final = ("Roles_", "EnforcedPause", "Issuer_NotAuthorized", "AccessControl")
-"""Refusals that an operator ends (paused, no role): a reason to wait, not to fail a deal."""
+MOST_REVERTS: Final = 3
+"""Transactions that were simulated and reverted all the same, before their issuances fail."""
 
 _log = logging.getLogger(__name__)
 _S = IssuanceStatus
 
 
-@dataclass(frozen=True, slots=True)
-class SendingPolicy:
-    """What an operator allows. `fee_cap` in wei per gas, `gas_cap` per transaction."""
-
-    fee_cap: Wei
-    gas_cap: Gas
-
-
 class IssueFlow:
-    """Carries batches; `run` is the journey that the engine is given."""
+    """Carries batches; `run` is the journey that the engine is given.
+
+    `colleagues` are further signers of the same organisation. `guard` raises while the chain is
+    not to be trusted; nothing is written, sent or judged then.
+    """
 
     def __init__(
         self,
@@ -68,13 +55,34 @@ class IssueFlow:
         storing: Storing,
         clock: Clock,
         policy: SendingPolicy,
+        colleagues: Sequence[Signer] = (),
+        alarms: Alarms | None = None,
+        meter: GasMeter | None = None,
+        guard: Callable[[], None] = lambda: None,
     ) -> None:
         self._ledger = ledger
         self._chain = chain
-        self._signer = signer
         self._storing = storing
         self._clock = clock
-        self._policy = policy
+        self._guard = guard
+        self._alarms = alarms or Alarms(clock=clock)
+        self.sending = Sending(
+            ledger=ledger,
+            chain=chain,
+            signers={each.address: each for each in (signer, *colleagues)},
+            clock=clock,
+            policy=policy,
+            alarms=self._alarms,
+        )
+        self._adopting = Adopting(ledger=ledger, chain=chain, clock=clock, alarms=self._alarms)
+        self._simulating = Simulating(
+            ledger=ledger,
+            chain=chain,
+            clock=clock,
+            adopting=self._adopting,
+            meter=meter or GasMeter(cap=policy.gas_cap),
+            gas_cap=policy.gas_cap,
+        )
 
     async def run(self, batch: BatchId, steps: Steps) -> None:
         """The whole journey of one batch."""
@@ -93,105 +101,35 @@ class IssueFlow:
     async def _write(self, batch: BatchId) -> None:
         if await self._ledger.written(batch) is not None:
             return
+        self._guard()
+        await self._chain.check_identity()
         members = [
             member
             for member in await self._ledger.members(batch)
             if member.status in (_S.STORED, _S.SUBMITTED)
         ]
-        carried, call, gas = await self._simulate(members)
+        if not members:
+            return
+        sender = members[0].issuer
+        await self.sending.signer(sender)
+        carried, call, gas = await self._simulating.choose(members)
         if call is None:
             return
-        fees = await self._chain.fees()
-        max_fee = fees.max_fee(cap=self._policy.fee_cap)
-        if max_fee < fees.base + fees.priority:
-            _log.error("the fee cap of %d wei is below what the chain asks for", max_fee)
-
-        async def sign(nonce: Nonce) -> Attempt:
-            priority = Wei(min(fees.priority, max_fee))
-            signed = await self._signer.sign(
-                UnsignedTransaction(self._chain.chain_id, nonce, call, gas, max_fee, priority)
-            )
-            return Attempt(signed, max_fee, priority)
-
-        await self._ledger.write(
-            batch,
-            [member.issuance for member in carried],
-            sender=self._signer.address,
-            least_nonce=await self._chain.nonce(self._signer.address),
-            at=self._clock.now(),
-            sign=sign,
-        )
-
-    async def _simulate(
-        self, members: Sequence[Issuance]
-    ) -> tuple[Sequence[Issuance], Call | None, Gas]:
-        """Those that the chain would take together; the others fail alone, or wait their turn."""
-        carried = list(members)
-        while carried:
-            call = self._call(carried)
-            try:
-                estimate = await self._chain.estimate(call, sender=self._signer.address)
-            except TransactionRefused as refusal:
-                carried = await self._sort_out(carried, refusal)
-            else:
-                return carried, call, gas_limit(estimate, cap=self._policy.gas_cap)
-        return (), None, Gas(0)
-
-    async def _sort_out(
-        self, members: list[Issuance], refusal: TransactionRefused
-    ) -> list[Issuance]:
-        if refusal.reason.startswith(NOT_THE_ITEMS_FAULT):
-            raise ChainUnavailable(f"the contract issues nothing now: {refusal.reason}")
-        if len(members) == 1:
-            await self._fail(members[0].issuance, refusal.reason)
-            return []
-        taken = []
-        for member in members:
-            try:
-                await self._chain.estimate(self._call([member]), sender=self._signer.address)
-                taken.append(member)
-            except TransactionRefused as error:
-                if error.reason.startswith(NOT_THE_ITEMS_FAULT):
-                    raise ChainUnavailable(
-                        f"the contract issues nothing now: {error.reason}"
-                    ) from error
-                await self._fail(member.issuance, error.reason)
-        if len(taken) == len(members):
-            # Each alone is fine and all together are too much: the rest takes the next batch.
-            half = len(taken) // 2
-            await self._ledger.release([member.issuance for member in taken[half:]])
-            return taken[:half]
-        return taken
-
-    def _call(self, members: Sequence[Issuance]) -> Call:
-        items = [(m.holder, Digest(digest_of(m.asset.token_id))) for m in members]
-        return self._chain.issuing(members[0].kind, items)
-
-    async def _fail(self, issuance: IssuanceId, reason: str) -> None:
-        failure = Failure(TransactionRefused.code, f"the contract refuses the token: {reason}")
-        await self._ledger.fail(issuance, failure=failure, at=self._clock.now())
+        ids = [member.issuance for member in carried]
+        await self.sending.write(batch, ids, call=call, gas=gas, sender=sender)
 
     # 3
 
     async def _broadcast(self, batch: BatchId) -> None:
+        self._guard()
         written = await self._ledger.written(batch)
         if written is not None:
-            await self._send(written)
-
-    async def _send(self, written: WrittenTransaction) -> bool:
-        """Give the newest attempt to the chain; False where its nonce is used up."""
-        try:
-            await self._chain.broadcast(written.attempts[-1].signed)
-        except TransactionRefused as refusal:
-            if refusal.reason == "nonce-too-low":
-                return False
-            _log.warning("%s is not taken now: %s", written.batch, refusal.reason)
-        return True
+            await self.sending.send(written)
 
     # 4
 
     async def _settle(self, batch: BatchId) -> None:
-        watch = _Watch()
+        watch = Watch()
         while not await until_done(
             lambda: self._look(batch, watch), clock=self._clock, what=f"settle {batch}"
         ):
@@ -202,43 +140,70 @@ class IssueFlow:
         await self._storing.forget(batch)
         await self._ledger.finish(batch)
 
-    async def _look(self, batch: BatchId, watch: "_Watch") -> bool:
+    async def _look(self, batch: BatchId, watch: Watch) -> bool:
         """See how far the batch is, and note it. True when nothing is left to do."""
         written = await self._ledger.written(batch)
         statuses = await self._ledger.statuses(batch)
         under_way = [i for i, status in statuses.items() if not status.is_terminal]
-        if not under_way:
+        if not under_way and (statuses or written is None):
             return True
+        self._guard()
         if written is None:
             await self._write(batch)
             return False
+        waiting = [i for i in under_way if statuses[i] in (_S.ACCEPTED, _S.STORED)]
+        sent = {i: statuses[i] for i in under_way if i not in waiting}
+        is_over = await self._follow(sent, written, watch) if sent or not statuses else True
+        return not await self._look_at_waiting(batch, waiting) and is_over
+
+    async def _follow(
+        self,
+        statuses: Mapping[IssuanceId, IssuanceStatus],
+        written: WrittenTransaction,
+        watch: Watch,
+    ) -> bool:
+        """Note how far the batch's transaction is. True when it is final."""
         # The heads first: a receipt that is canonical afterwards, in a block that was final
         # before, is final.
         heads = await self._chain.heads()
-        receipt = await self._receipt(written)
+        receipt = await self.sending.receipt(written)
         moved = written.mined_in is not None and (
             receipt is None or receipt.block_hash != written.mined_in
         )
+        if moved and written.mined_at is not None and heads.latest.number < written.mined_at:
+            raise RpcBehind(
+                f"{self._chain.endpoint} is at block {heads.latest.number}, and we saw "
+                f"{written.batch} in block {written.mined_at}"
+            )
         # Announced and not gone on from: a crash came between, whatever the chain says since.
         if moved or _S.REORGED in statuses.values():
-            await self._reorged(under_way, written)
-            watch.sent_at = None
+            await self._reorged(list(statuses), written)
+            watch.sent_at = watch.hangs_from = None
         if receipt is None:
-            await self._resend(written, heads, watch)
+            if await self.sending.tend(written, heads=heads, watch=watch):
+                await self._ledger.abandon(written)
+                await self._write(written.batch)
             return False
         if receipt.succeeded:
-            return await self._progress(under_way, written, receipt, heads)
-        if heads.finality_of(receipt.block_number) is Finality.FINALIZED:
-            for issuance in under_way:
-                await self._fail(issuance, f"reverted in {receipt.transaction_hash}")
-        return False
+            return await self._progress(list(statuses), written, receipt, heads)
+        if heads.finality_of(receipt.block_number) is not Finality.FINALIZED:
+            return False
+        return await self._reverted(written, receipt)
 
-    async def _receipt(self, written: WrittenTransaction) -> Receipt | None:
-        for attempt in written.attempts:
-            receipt = await self._chain.receipt(attempt.signed.transaction_hash)
-            if receipt is not None:
-                return receipt
-        return None
+    async def _reverted(self, written: WrittenTransaction, receipt: Receipt) -> bool:
+        """A final block holds it and it did nothing: what it carried is simulated once more."""
+        detail = f"{receipt.transaction_hash} of {written.batch} reverted in its block"
+        await self._alarms.sound(AlarmCode.BATCH_REVERTED, subject=written.sender, detail=detail)
+        await self._ledger.mined(written.batch, receipt=receipt)
+        reverts = await self._ledger.abandon(written)
+        members = await self._ledger.members(written.batch)
+        if reverts >= MOST_REVERTS:
+            for member in members:
+                if member.status is _S.SUBMITTED:
+                    await self._simulating.fail(member, f"reverted in {receipt.transaction_hash}")
+            return True
+        await self._write(written.batch)
+        return not members
 
     async def _progress(
         self,
@@ -267,30 +232,26 @@ class IssueFlow:
         await self._move(issuances, _S.REORGED, _S.SUBMITTED, sent)
         await self._ledger.mined(written.batch, receipt=None)
 
-    async def _resend(self, written: WrittenTransaction, heads: Heads, watch: "_Watch") -> None:
-        now = self._clock.now().timestamp()
-        if watch.sent_at is not None and now - watch.sent_at < REBROADCAST_SECONDS:
-            return
-        watch.sent_at = now
-        if await self._send(written):
-            watch.used_since = None
-        elif watch.used_since is None:
-            watch.used_since = heads.latest.number
-        elif heads.finalized.number >= watch.used_since and not await self._receipt(written):
-            # Another transaction has the nonce, and for good: ours can never be mined.
-            _log.error("nonce %d was used by a transaction that is not ours", written.nonce)
-            await self._ledger.abandon(written)
-            await self._write(written.batch)
+    async def _look_at_waiting(self, batch: BatchId, waiting: Sequence[IssuanceId]) -> bool:
+        """See to issuances that the batch's transaction does not carry. True while any waits."""
+        if not waiting:
+            return False
+        left = False
+        for member in await self._ledger.members(batch):
+            if member.issuance in waiting:
+                left = await self._has_to_wait(member) or left
+        return left
+
+    async def _has_to_wait(self, member: Issuance) -> bool:
+        found = await self._adopting.look(member)
+        if found is Found.FOREIGN:
+            await self._simulating.fail(member, "Token_AlreadyIssued")
+        elif found is Found.NOTHING:
+            await self._ledger.release([member.issuance])
+        return found is Found.NOT_FINAL
 
     async def _move(self, issuances: Sequence[IssuanceId], current: _S, to: _S, cause: str) -> None:
-        await self._ledger.advance(
-            issuances, current=current, to=to, at=self._clock.now(), cause=cause
-        )
-
-
-@dataclass(slots=True)
-class _Watch:
-    """What the watcher of one batch remembers between two looks; losing it costs only time."""
-
-    sent_at: float | None = None
-    used_since: BlockNumber | None = None
+        if issuances:
+            await self._ledger.advance(
+                issuances, current=current, to=to, at=self._clock.now(), cause=cause
+            )

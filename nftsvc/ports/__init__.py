@@ -5,6 +5,7 @@ Every port raises errors of `core.errors` only.
 """
 
 from nftsvc.ports.accepting import Accepting, KnownRequest
+from nftsvc.ports.alarms import AlarmBook
 from nftsvc.ports.audits import Audits
 from nftsvc.ports.chain import Chain
 from nftsvc.ports.clock import Clock
@@ -20,6 +21,7 @@ from nftsvc.ports.spool import Spool, Staging
 __all__ = [
     "FOLLOWER",
     "Accepting",
+    "AlarmBook",
     "Audits",
     "BlockReader",
     "ByteSink",

@@ -86,11 +86,29 @@ class Chain(ABC):
             raise TransactionRefused("GasCapExceeded")
         return gas
 
+    async def is_issuer(self, account: Address) -> bool:
+        """Whether every one of our contracts lets the account issue now."""
+        return await self._is_issuer(account)
+
+    async def block_gas(self) -> Gas:
+        """The most gas that the newest block holds."""
+        return await self._block_gas()
+
+    async def precheck(
+        self, kind: AssetKind, items: Sequence[tuple[Address, Digest]]
+    ) -> tuple[str | None, ...]:
+        """For each (holder, manifest digest) the refusal that it would meet now, or None."""
+        refusals = await self._precheck(kind, items)
+        if len(refusals) != len(items):
+            raise ChainUnavailable(f"{self.endpoint} prechecked other items")
+        return tuple(refusals)
+
     async def broadcast(self, signed: SignedTransaction) -> None:
         """Hand the bytes to the network; done also where the network already has them.
 
-        Raises `TransactionRefused` where the node will not take these bytes, with the reason
-        `nonce-too-low` where their nonce is used up, be it by these very bytes.
+        Raises `TransactionRefused` where the node will not take these bytes: the reason is a
+        `BroadcastRefusal` or the node's words; `nonce-too-low` also where these very bytes have
+        used their nonce up.
         """
         await self._broadcast(signed)
 
@@ -133,6 +151,14 @@ class Chain(ABC):
     async def _fees(self) -> Fees: ...
     @abstractmethod
     async def _estimate(self, call: Call, sender: Address) -> Gas: ...
+    @abstractmethod
+    async def _is_issuer(self, account: Address) -> bool: ...
+    @abstractmethod
+    async def _block_gas(self) -> Gas: ...
+    @abstractmethod
+    async def _precheck(
+        self, kind: AssetKind, items: Sequence[tuple[Address, Digest]]
+    ) -> Collection[str | None]: ...
     @abstractmethod
     async def _broadcast(self, signed: SignedTransaction) -> None: ...
     @abstractmethod

@@ -9,7 +9,7 @@ from nftsvc.core.assets import Failure, Issuance, KeptDocument
 from nftsvc.core.cid import Cid
 from nftsvc.core.history import Block, RecordEvent
 from nftsvc.core.issuance import IssuanceStatus
-from nftsvc.core.transaction import Attempt, Receipt, WrittenTransaction
+from nftsvc.core.transaction import Attempt, Lane, Receipt, WrittenTransaction
 from nftsvc.core.types import (
     Address,
     AssetId,
@@ -138,11 +138,34 @@ class Ledger(Accepting):
         """The transaction that carries a batch."""
 
     @abstractmethod
-    async def abandon(self, transaction: WrittenTransaction) -> None:
-        """Give up a transaction whose nonce another one has used for good.
+    async def abandon(self, transaction: WrittenTransaction) -> int:
+        """Give up a transaction whose nonce is used for good, by another one or in vain.
 
-        Its bytes and hashes stay on record; `write` gives the batch a new one.
+        Its bytes and hashes stay on record; `write` gives the batch a new one. Gives how many of
+        the batch's transactions were in a block and are given up.
         """
+
+    @abstractmethod
+    async def fill(
+        self,
+        sender: Address,
+        *,
+        nonce: Nonce,
+        at: datetime,
+        sign: Callable[[Nonce], Awaitable[Attempt]],
+    ) -> BatchId | None:
+        """Write a transaction for a gap, as a batch without issuances, before it is sent.
+
+        None, and nothing is signed, where the nonce is no gap of the lane.
+        """
+
+    @abstractmethod
+    async def lane(self, sender: Address, *, used: Nonce) -> Lane | None:
+        """How the sender's lane stands where the chain has used the nonces below `used`."""
+
+    @abstractmethod
+    async def adopt(self, issuance: IssuanceId, *, record: RecordEvent, at: datetime) -> None:
+        """End an issuance as finalized: a final block holds its token, by `record`."""
 
     @abstractmethod
     async def mined(self, batch: BatchId, *, receipt: Receipt | None) -> None:

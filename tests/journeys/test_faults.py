@@ -266,10 +266,10 @@ async def test_chain__back_as_another_one__is_not_worked_on(
         accepted = await _accept(application)
         with LocalNode("anvil", port=port):
             for _ in range(100):
-                if (await application.readiness()).parts["follower"] == "wrong-chain":
+                if (await application.readiness()).parts["follower"] == "chain-wiped":
                     break
                 await asyncio.sleep(0.1)
-            assert (await application.readiness()).parts["follower"] == "wrong-chain"
+            assert (await application.readiness()).parts["follower"] == "chain-wiped"
             assert not (await application.health()).alive
             assert (await application.issuance(accepted.id)).status == "accepted"
     finally:

@@ -5,27 +5,32 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import sqlalchemy as sa
 from eth_account import Account
 
-from chain.local.accounts import CUSTODY, ISSUER
+from chain.local.accounts import CUSTODY, ISSUER, STRANGER
 from nftsvc.adapters.database import Database
 from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.adapters.memory_chain import ChainFault, MemoryChain
 from nftsvc.adapters.memory_store import MemoryStore
 from nftsvc.adapters.spool import FolderSpool
+from nftsvc.adapters.sql_alarms import SqlAlarms
 from nftsvc.adapters.sql_ledger import SqlLedger
+from nftsvc.core.alarms import AlarmCode
 from nftsvc.core.assets import Issuance, IssuanceRequest, KeptDocument
 from nftsvc.core.cid import Cid
-from nftsvc.core.errors import ChainUnavailable, TransactionRefused
+from nftsvc.core.errors import ChainUnavailable, RpcBehind, TransactionRefused, WrongChain
+from nftsvc.core.history import Heads
 from nftsvc.core.issuance import IssuanceStatus as S
 from nftsvc.core.manifest import genesis_token_id
 from nftsvc.core.transaction import (
     TRANSACTION_GAS_CAP,
     Call,
+    Fees,
+    Receipt,
     SignedTransaction,
     UnsignedTransaction,
 )
@@ -39,12 +44,16 @@ from nftsvc.core.types import (
     Gas,
     IssuanceId,
     Nonce,
+    TransactionHash,
     Wei,
     digest_of,
     parse_address,
 )
+from nftsvc.flows.alarms import Alarms
 from nftsvc.flows.follow import Follower
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
+from nftsvc.flows.reconcile import LOOK_SECONDS, Reconciler
+from nftsvc.flows.sizing import GasMeter
 from nftsvc.flows.storing import Storing
 
 DEAL: Final = AssetKind.EXPORT_CONTRACT
@@ -53,6 +62,8 @@ CONTRACTS: Final = {
     AssetKind.PRODUCT_CONTENT: parse_address("0x" + "b2" * 20),
 }
 HOLDER: Final = Address(CUSTODY.address)
+STRANGER_HOLDER: Final = Address(STRANGER.address)
+NOTHING: Final = Wei(0)
 DOCUMENT: Final = b"encrypted bytes"
 JOURNEY: Final = [S.ACCEPTED, S.STORED, S.SUBMITTED, S.MINED, S.SAFE, S.FINALIZED]
 
@@ -88,7 +99,9 @@ class World:
         )
         self.clock = BlockClock(self.chain)
         url = sa.URL.create("sqlite+aiosqlite", database=str(folder / "ledger.sqlite"))
-        self.ledger = SqlLedger(Database(url))
+        database = Database(url)
+        self.ledger = SqlLedger(database)
+        self.alarms = SqlAlarms(database)
         self.store = MemoryStore()
         self.spool = FolderSpool(folder / "spool")
         self.signer = KeystoreSigner(Account.from_key(ISSUER.private_key))
@@ -104,6 +117,20 @@ class World:
             storing=storing,
             clock=self.clock,
             policy=SendingPolicy(fee_cap=Wei(10**12), gas_cap=TRANSACTION_GAS_CAP),
+            alarms=Alarms(clock=self.clock, book=self.alarms),
+        )
+
+    def reconciler(self, flow: IssueFlow, *, least_balance: Wei = NOTHING) -> Reconciler:
+        return Reconciler(
+            ledger=self.ledger,
+            chain=self.chain,
+            sending=flow.sending,
+            senders=[self.signer.address],
+            clock=self.clock,
+            alarms=Alarms(clock=self.clock, book=self.alarms),
+            contracts=self.chain.check_identity,
+            meter=GasMeter(),
+            least_balance=least_balance,
         )
 
     async def accept(self, count: int) -> list[IssuanceId]:
@@ -131,6 +158,7 @@ class World:
                     documents=(kept,),
                     private=b"",
                     envelopes=(),
+                    issuer=self.signer.address,
                 )
             )
             accepted.append(issuance)
@@ -143,6 +171,19 @@ class World:
 
     async def carry(self, batch: BatchId) -> None:
         await self.flow().run(batch, _run)
+
+    async def carry_with_keeper(self, *batches: BatchId) -> None:
+        """Carry batches while ledger and chain are held against each other."""
+        flow = self.flow()
+        keeper = self.reconciler(flow)
+        carried = {batch: asyncio.create_task(flow.run(batch, _run)) for batch in batches}
+        while not all(task.done() for task in carried.values()):
+            await keeper.look()
+            for batch in await self.ledger.open_batches():
+                if batch not in carried:
+                    carried[batch] = asyncio.create_task(flow.run(batch, _run))
+            await self.clock.sleep(LOOK_SECONDS)
+        await asyncio.gather(*carried.values())
 
     async def see(self, issuances: Sequence[IssuanceId]) -> list[Issuance]:
         found = [await self.ledger.issuance(each) for each in issuances]
@@ -185,13 +226,292 @@ async def test_batch__nothing_wrong__all_final_by_one_transaction(world: World) 
 async def test_batch__one_would_revert__it_fails_alone_with_its_reason(world: World) -> None:
     ids = await world.accept(3)
     bad = (await world.see(ids))[1]
-    await _issue_behind_our_back(world, bad)
+    await _issue_behind_our_back(world, bad, holder=STRANGER_HOLDER)
     await world.carry(await world.assign())
     done = await world.see(ids)
     assert [each.status for each in done] == [S.FINALIZED, S.FAILED, S.FINALIZED]
     assert done[1].failure is not None
     assert "Token_AlreadyIssued" in done[1].failure.detail
     assert len(await world.tokens()) == 3
+
+
+async def test_batch__many_would_revert__are_found_by_few_questions(world: World) -> None:
+    ids = await world.accept(40)
+    for bad in (await world.see(ids))[::5]:
+        await _issue_behind_our_back(world, bad, holder=STRANGER_HOLDER)
+    asked: list[str] = []
+    for name in ("estimate", "precheck"):
+        _count(world.chain, name, asked)
+    await world.carry(await world.assign())
+    done = [each.status for each in await world.see(ids)]
+    assert [place for place, status in enumerate(done) if status is S.FAILED] == [*range(0, 40, 5)]
+    assert set(done) == {S.FAILED, S.FINALIZED}
+    assert asked == ["estimate", "precheck", "estimate"]
+
+
+async def test_batch__token_is_on_the_chain_already__is_adopted_not_failed(world: World) -> None:
+    ids = await world.accept(3)
+    there = (await world.see(ids))[1]
+    first = await _issue_behind_our_back(world, there)
+    await world.carry(await world.assign())
+    done = await world.see(ids)
+    assert [_statuses(each) for each in done] == [JOURNEY] * 3
+    assert done[1].transaction is not None
+    assert done[1].transaction.transaction_hash == first.transaction_hash
+    assert len(await world.tokens()) == 3
+
+
+async def test_batch__token_there_is_not_final_yet__waits_for_it_and_the_others_go(
+    world: World,
+) -> None:
+    ids = await world.accept(2)
+    first = await _issue_behind_our_back(world, (await world.see(ids))[0], blocks=1)
+    await world.carry(await world.assign())
+    done = await world.see(ids)
+    assert [each.status for each in done] == [S.FINALIZED] * 2
+    assert done[0].transaction is not None
+    assert done[0].transaction.transaction_hash == first.transaction_hash
+
+
+async def test_batch__token_there_is_reorganised_away__is_issued_after_all(world: World) -> None:
+    ids = await world.accept(2)
+    await _issue_behind_our_back(world, (await world.see(ids))[0], blocks=1)
+    batch = await world.assign()
+
+    def reorg(block: int) -> None:
+        if block == 1:
+            world.chain.reorg(2, keep_transactions=False)
+
+    world.clock.on_block = reorg
+    await world.carry_with_keeper(batch)
+    if again := await world.ledger.assign(DEAL, most=9, at=world.clock.now()):
+        await world.carry(again)
+    assert [each.status for each in await world.see(ids)] == [S.FINALIZED] * 2
+    assert len(await world.tokens()) == 2
+
+
+async def test_batch__base_fee_rises_above_the_offer__is_replaced_and_mined(world: World) -> None:
+    ids = await world.accept(1)
+    batch = await world.assign()
+    broadcast = world.chain.broadcast
+
+    async def too_late(signed: SignedTransaction) -> None:
+        world.chain.base_fee = Wei(10**10)
+        await broadcast(signed)
+
+    world.chain.broadcast = too_late  # type: ignore[method-assign]
+    await world.carry(batch)
+    (done,) = await world.see(ids)
+    assert _statuses(done) == JOURNEY
+    written = await world.ledger.written(batch)
+    assert written is not None
+    assert len(written.attempts) == 2
+    first, second = written.attempts
+    assert 10 * second.max_fee >= 11 * first.max_fee
+    assert 10 * second.max_priority_fee >= 11 * first.max_priority_fee
+    assert len(await world.tokens()) == 1
+
+
+async def test_batch__older_attempt_wins__is_final_by_the_older(world: World) -> None:
+    ids = await world.accept(1)
+    batch = await world.assign()
+    sent: list[SignedTransaction] = []
+    broadcast = world.chain.broadcast
+
+    async def another_node(signed: SignedTransaction) -> None:
+        """The blocks are made by a node that never hears of the replacement."""
+        if signed not in sent:
+            sent.append(signed)
+        if signed == sent[0]:
+            await broadcast(signed)
+        if len(sent) == 2:
+            world.chain.base_fee = Wei(10**9)
+
+    world.chain.broadcast = another_node  # type: ignore[method-assign]
+    fees = world.chain.fees
+
+    async def then_rise() -> Fees:
+        found = await fees()
+        world.chain.base_fee = Wei(10**10)
+        return found
+
+    world.chain.fees = then_rise  # type: ignore[method-assign]
+    await world.carry(batch)
+    (done,) = await world.see(ids)
+    assert done.status is S.FINALIZED
+    assert len(sent) == 2
+    assert done.transaction is not None
+    assert done.transaction.transaction_hash == sent[0].transaction_hash
+    assert len(await world.tokens()) == 1
+
+
+async def test_batch__cap_is_reached__is_an_alarm_and_goes_on_when_fees_fall(
+    world: World,
+) -> None:
+    ids = await world.accept(1)
+    batch = await world.assign()
+    world.chain.base_fee = Wei(2 * 10**12)
+    world.clock.on_block = lambda n: setattr(world.chain, "base_fee", 10**9) if n == 60 else None
+    await world.carry(batch)
+    (done,) = await world.see(ids)
+    assert done.status is S.FINALIZED
+    codes = {alarm.code for alarm in await world.alarms.alarms()}
+    assert codes == {AlarmCode.FEE_CAP_REACHED, AlarmCode.FEE_CAP_TOO_LOW}
+    written = await world.ledger.written(batch)
+    assert written is not None
+    assert all(attempt.max_fee <= 10**12 for attempt in written.attempts)
+    ended = {alarm.code for alarm in await world.alarms.alarms() if not alarm.active}
+    assert AlarmCode.FEE_CAP_REACHED in ended
+
+
+async def test_batch__reverted_in_a_final_block__only_the_culprit_is_lost(world: World) -> None:
+    ids = await world.accept(3)
+    batch = await world.assign()
+    members = await world.see(ids)
+    broadcast = world.chain.broadcast
+    passed: list[int] = []
+
+    async def overtaken(signed: SignedTransaction) -> None:
+        """The same block holds, before ours, one that issues one of our tokens."""
+        if not passed:
+            passed.append(1)
+            world.chain._issuer = Address(CUSTODY.address)
+            other = KeystoreSigner(Account.from_key(CUSTODY.private_key))
+            call = world.chain.issuing(
+                DEAL, [(STRANGER_HOLDER, digest_of(members[1].asset.token_id))]
+            )
+            await broadcast(
+                await other.sign(
+                    UnsignedTransaction(
+                        world.chain.chain_id,
+                        Nonce(0),
+                        call,
+                        Gas(90_000),
+                        Wei(3 * 10**9),
+                        Wei(10**6),
+                    )
+                )
+            )
+            world.chain.mine()
+            world.chain._issuer = world.signer.address
+        await broadcast(signed)
+
+    world.chain.broadcast = overtaken  # type: ignore[method-assign]
+    await world.carry(batch)
+    done = await world.see(ids)
+    assert [each.status for each in done] == [S.FINALIZED, S.FAILED, S.FINALIZED]
+    assert [alarm.code for alarm in await world.alarms.alarms()] == [AlarmCode.BATCH_REVERTED]
+    assert len(await world.tokens()) == 3
+
+
+async def test_batch__node_is_behind_what_was_mined__is_no_reorg(world: World) -> None:
+    ids = await world.accept(1)
+    batch = await world.assign()
+    heads, receipt = world.chain.heads, world.chain.receipt
+    behind = 0
+
+    async def old_heads() -> Heads:
+        found = await heads()
+        if not behind:
+            return found
+        old = await world.chain.block(BlockNumber(0))
+        assert old is not None
+        return Heads(old, old, old)
+
+    async def no_receipt(transaction: TransactionHash) -> Receipt | None:
+        return None if behind else await receipt(transaction)
+
+    def fall_back(block: int) -> None:
+        nonlocal behind
+        behind = 3 <= block < 9
+
+    world.clock.on_block = fall_back
+    world.chain.heads = old_heads  # type: ignore[method-assign]
+    world.chain.receipt = no_receipt  # type: ignore[method-assign]
+    await world.carry(batch)
+    (done,) = await world.see(ids)
+    assert _statuses(done) == JOURNEY
+
+
+async def test_gap__nothing_of_ours_fills_it__a_transfer_of_nothing_does(world: World) -> None:
+    ids = await world.accept(1)
+    batch = await world.assign()
+    nonce = world.chain.nonce
+    world.chain.nonce = _ahead(nonce, by=2)  # type: ignore[method-assign]
+    flow = world.flow()
+
+    async def written_only(name: str, work: Callable[[], Awaitable[None]]) -> None:
+        if name == "broadcast":
+            raise asyncio.CancelledError
+        await work()
+
+    with pytest.raises(asyncio.CancelledError):
+        await flow.run(batch, written_only)
+    world.chain.nonce = nonce  # type: ignore[method-assign]
+    keeper = world.reconciler(flow)
+    await keeper.look()
+    assert await world.ledger.open_batches() == (batch,), "a gap must be seen twice"
+    await keeper.look()
+    fillers = [each for each in await world.ledger.open_batches() if each != batch]
+    assert len(fillers) == 2
+    await keeper.look()
+    assert len(await world.ledger.open_batches()) == 3, "a gap is filled once"
+    await asyncio.gather(*(flow.run(each, _run) for each in (batch, *fillers)))
+    (done,) = await world.see(ids)
+    assert _statuses(done) == JOURNEY
+    assert await world.ledger.open_batches() == ()
+    assert [sent.nonce for sent in world.chain.mined] == [0, 1, 2]
+    assert [sent.to for sent in world.chain.mined[:2]] == [world.signer.address] * 2
+    assert AlarmCode.NONCE_GAP in {alarm.code for alarm in await world.alarms.alarms()}
+
+
+async def test_reconcile__nonce_used_by_somebody_else__is_named(world: World) -> None:
+    await world.accept(1)
+    await world.carry(await world.assign())
+    keeper = world.reconciler(world.flow())
+    await keeper.look()
+    assert await world.alarms.alarms() == ()
+    await _spend_nonce(world, world.chain.broadcast)
+    await keeper.look()
+    (alarm,) = await world.alarms.alarms()
+    assert (alarm.code, alarm.subject) == (AlarmCode.NONCE_TAKEN, world.signer.address)
+
+
+async def test_reconcile__other_chain_or_behind__stops_until_it_has_gone(world: World) -> None:
+    await world.ledger.follow([], [], finalized=BlockNumber(50))
+    keeper = world.reconciler(world.flow())
+    with pytest.raises(RpcBehind):
+        await keeper.look()
+    with pytest.raises(RpcBehind):
+        keeper.guard()
+    world.chain.mine(60)
+    await keeper.look()
+    keeper.guard()
+    world.chain.fault = ChainFault.OTHER_CHAIN
+    with pytest.raises(WrongChain):
+        await keeper.look()
+    world.chain.fault = None
+    await keeper.look()
+    keeper.guard()
+    alarms = {alarm.code: alarm.active for alarm in await world.alarms.alarms()}
+    assert alarms == {AlarmCode.WRONG_CHAIN: False, AlarmCode.RPC_BEHIND: False}
+
+
+async def test_reconcile__balance_is_low__is_an_alarm_before_anything_fails(world: World) -> None:
+    keeper = world.reconciler(world.flow(), least_balance=Wei(10**22))
+    await keeper.look()
+    assert [(a.code, a.active) for a in await world.alarms.alarms()] == [
+        (AlarmCode.BALANCE_LOW, True)
+    ]
+
+
+async def test_batch__key_is_not_here__waits_with_an_alarm(world: World) -> None:
+    await world.accept(1)
+    batch = await world.assign()
+    world.signer = KeystoreSigner(Account.from_key(CUSTODY.private_key))
+    with pytest.raises(TimeoutError):
+        await world.carry(batch)
+    assert [a.code for a in await world.alarms.alarms()] == [AlarmCode.SIGNER_MISSING]
 
 
 async def test_batch__answer_to_the_broadcast_is_lost__one_token(world: World) -> None:
@@ -346,10 +666,30 @@ def _set(chain: MemoryChain, fault: ChainFault | None) -> None:
     chain.fault = fault
 
 
-async def _issue_behind_our_back(world: World, issuance: Issuance) -> None:
-    call = world.chain.issuing(DEAL, [(HOLDER, digest_of(issuance.asset.token_id))])
-    await _send(world, call, world.chain.broadcast)
-    world.chain.mine(6)
+def _count(chain: MemoryChain, name: str, asked: list[str]) -> None:
+    method = getattr(chain, name)
+
+    async def counted(*given: Any, **named: Any) -> Any:
+        asked.append(name)
+        return await method(*given, **named)
+
+    setattr(chain, name, counted)
+
+
+def _ahead(nonce: Any, *, by: int) -> Any:
+    async def lying(account: Address) -> Nonce:
+        return Nonce(await nonce(account) + by)
+
+    return lying
+
+
+async def _issue_behind_our_back(
+    world: World, issuance: Issuance, *, holder: Address = HOLDER, blocks: int = 6
+) -> SignedTransaction:
+    call = world.chain.issuing(DEAL, [(holder, digest_of(issuance.asset.token_id))])
+    signed = await _send(world, call, world.chain.broadcast)
+    world.chain.mine(blocks)
+    return signed
 
 
 async def _spend_nonce(
@@ -363,9 +703,11 @@ async def _spend_nonce(
 
 async def _send(
     world: World, call: Call, broadcast: Callable[[SignedTransaction], Awaitable[None]]
-) -> None:
+) -> SignedTransaction:
     nonce = Nonce(await world.chain.nonce(world.signer.address))
     transaction = UnsignedTransaction(
         world.chain.chain_id, nonce, call, Gas(90_000), Wei(2 * 10**9), Wei(10**6)
     )
-    await broadcast(await world.signer.sign(transaction))
+    signed = await world.signer.sign(transaction)
+    await broadcast(signed)
+    return signed

@@ -16,6 +16,7 @@ from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.adapters.memory_chain import ChainFault, MemoryChain
 from nftsvc.core.deployment import Deployment
 from nftsvc.core.errors import ChainUnavailable, TransactionRefused, WrongChain
+from nftsvc.core.fees import first_offer
 from nftsvc.core.history import Finality
 from nftsvc.core.transaction import SignedTransaction, UnsignedTransaction, gas_limit
 from nftsvc.core.types import (
@@ -100,7 +101,7 @@ async def _signed(
     signer = KeystoreSigner(Account.from_key(account.private_key))
     call = bench.chain.issuing(DEAL, [(HOLDER, digest) for digest in digests])
     nonce = await bench.chain.nonce(signer.address)
-    fees = await bench.chain.fees()
+    offer = first_offer(await bench.chain.fees(), cap=Wei(10**12))
     gas = gas_limit(await bench.chain.estimate(call, sender=Address(ISSUER.address)))
     return await signer.sign(
         UnsignedTransaction(
@@ -108,8 +109,8 @@ async def _signed(
             type(nonce)(nonce + ahead),
             call,
             gas,
-            fees.max_fee(cap=Wei(10**12)),
-            fees.priority,
+            offer.max_fee,
+            offer.tip,
         )
     )
 
@@ -179,6 +180,21 @@ async def test_estimate__token_is_there__refused_with_the_contracts_reason(bench
     with pytest.raises(TransactionRefused) as refused:
         await bench.chain.estimate(call, sender=Address(ISSUER.address))
     assert refused.value.reason == "Token_AlreadyIssued"
+
+
+async def test_precheck__some_issued_or_twice__each_is_named_in_one_call(bench: Bench) -> None:
+    issued, new, other = _digest(), _digest(), _digest()
+    await bench.chain.broadcast(await _signed(bench, issued))
+    bench.mine()
+    items = [(HOLDER, digest) for digest in (new, issued, other, new)]
+    reasons = await bench.chain.precheck(DEAL, items)
+    assert reasons == (None, "Token_AlreadyIssued", None, "Token_AlreadyIssued")
+
+
+async def test_issuers__asked_for__are_those_that_may_issue(bench: Bench) -> None:
+    assert await bench.chain.is_issuer(Address(ISSUER.address))
+    assert not await bench.chain.is_issuer(Address(STRANGER.address))
+    assert await bench.chain.block_gas() >= 10_000_000
 
 
 async def test_estimate__stranger__refused_for_the_role(bench: Bench) -> None:

@@ -70,6 +70,7 @@ def request(**changed: Any) -> IssuanceRequest:
         ),
         private=b"sealed",
         envelopes=(Envelope("age1x", b"key"),),
+        issuer=SENDER,
     )
     return replace(base, **changed)
 

@@ -107,21 +107,67 @@ async def test_endpoint__silent__could_not_ask_after_its_time() -> None:
         await chain.close()
 
 
-@pytest.mark.parametrize(
-    ("message", "reason"),
-    [
-        ("already known", None),
-        ("nonce too low: next nonce 7, tx nonce 3", "nonce-too-low"),
-        ("Nonce too low. Expected nonce to be 5 but got 3.", "nonce-too-low"),
-        ("Nonce too high. Expected nonce to be 5 but got 9.", "Nonce too high."),
-        ("replacement transaction underpriced", "replacement"),
-        ("insufficient funds for gas * price + value", "insufficient"),
+REFUSALS: Final[dict[str, list[tuple[int, str, str | None]]]] = {
+    "geth": [
+        (-32000, "already known", None),
+        (-32000, "nonce too low: next nonce 7, tx nonce 3", "nonce-too-low"),
+        (-32000, "nonce too high", "nonce-too-high"),
+        (-32000, "replacement transaction underpriced", "replacement-underpriced"),
+        (-32000, "transaction underpriced: gas tip cap 1, minimum needed 1000000", "underpriced"),
+        (-32000, "max fee per gas less than block base fee: address 0x1", "underpriced"),
+        (-32000, "insufficient funds for gas * price + value: balance 1", "insufficient-funds"),
+        (-32000, "txpool is full", "pool-full"),
+        (-32000, "exceeds block gas limit", "too-much-gas"),
+        (-32000, "transaction gas limit too high (cap: 16777216, tx: 20000000)", "too-much-gas"),
     ],
+    "erigon": [
+        (-32000, "INTERNAL_ERROR: existing tx with same hash", None),
+        (-32000, "INTERNAL_ERROR: nonce too low", "nonce-too-low"),
+        (-32000, "INTERNAL_ERROR: could not replace existing tx", "replacement-underpriced"),
+        (-32000, "INTERNAL_ERROR: underpriced", "underpriced"),
+        (-32000, "INTERNAL_ERROR: insufficient funds", "insufficient-funds"),
+    ],
+    "nethermind": [
+        (-32010, "AlreadyKnown", None),
+        (-32010, "OldNonce, Current nonce: 7, nonce of rejected tx: 3", "nonce-too-low"),
+        (-32010, "NonceGap, Future nonce. Expected nonce: 7", "nonce-too-high"),
+        (-32010, "ReplacementNotAllowed", "replacement-underpriced"),
+        (-32010, "replacement transaction underpriced", "replacement-underpriced"),
+        (-32010, "FeeTooLow, MaxFeePerGas too low", "underpriced"),
+        (-32010, "FeeTooLowToCompete", "underpriced"),
+        (-32010, "InsufficientFunds, Account balance: 1", "insufficient-funds"),
+        (-32010, "GasLimitExceeded, Gas limit: 1, gas limit of rejected tx: 2", "too-much-gas"),
+    ],
+    "besu": [
+        (-32000, "Known transaction", None),
+        (-32001, "Nonce too low", "nonce-too-low"),
+        (-32004, "Upfront cost exceeds account balance", "insufficient-funds"),
+        (-32005, "Transaction gas limit exceeds block gas limit", "too-much-gas"),
+        (-32009, "Gas price below configured minimum gas price", "underpriced"),
+        (-32000, "Replacement transaction underpriced", "replacement-underpriced"),
+    ],
+    "anvil and hardhat": [
+        (-32003, "transaction already imported", None),
+        (-32003, "nonce too low", "nonce-too-low"),
+        (-32000, "Known transaction: 0xabc", None),
+        (-32000, "Nonce too low. Expected nonce to be 5 but got 3.", "nonce-too-low"),
+        (-32000, "Nonce too high. Expected nonce to be 5 but got 9.", "nonce-too-high"),
+        (-32000, "Sender doesn't have enough funds to send tx.", "insufficient-funds"),
+    ],
+    "a provider": [
+        (-32001, "Unauthorized", "Unauthorized"),
+        (-32000, "something that nobody has said yet", "something that nobody has said yet"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "reason"), [case for cases in REFUSALS.values() for case in cases]
 )
 async def test_broadcast__node_refuses__is_told_by_what_it_means(
-    message: str, reason: str | None
+    code: int, message: str, reason: str | None
 ) -> None:
-    answer = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": message}}
+    answer = {"jsonrpc": "2.0", "id": 1, "error": {"code": code, "message": message}}
     async with endpoint(200, json.dumps(answer).encode()) as url:
         chain = EvmChain(url, chain_id=ChainId(1), contracts=CONTRACTS)
         if reason is None:
@@ -129,7 +175,7 @@ async def test_broadcast__node_refuses__is_told_by_what_it_means(
         else:
             with pytest.raises(TransactionRefused) as refused:
                 await chain.broadcast(SIGNED)
-            assert refused.value.reason.startswith(reason)
+            assert refused.value.reason == reason
         await chain.close()
 
 

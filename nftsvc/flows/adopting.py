@@ -1,0 +1,72 @@
+"""A token that the chain has and the ledger does not: issued before the ledger was restored.
+
+It is ours where the record of its issue names our issuer and the holder that we would have named;
+the digest is its id. Then the issuance is finalized with the transaction that the chain names, once
+the chain holds that for final.
+"""
+
+from enum import StrEnum
+
+from nftsvc.core.alarms import AlarmCode
+from nftsvc.core.assets import Issuance
+from nftsvc.core.errors import ChainUnavailable
+from nftsvc.core.history import Block, RecordEvent, RecordKind
+from nftsvc.core.types import TokenStatus
+from nftsvc.flows.alarms import Alarms
+from nftsvc.ports import Chain, Clock, Ledger
+
+
+class Found(StrEnum):
+    """What the chain has under an issuance's id."""
+
+    NOTHING = "nothing"
+    NOT_FINAL = "ours, not final yet"
+    ADOPTED = "ours, adopted"
+    FOREIGN = "somebody else's"
+
+
+class Adopting:
+    """Looks for tokens that are there already."""
+
+    def __init__(self, *, ledger: Ledger, chain: Chain, clock: Clock, alarms: Alarms) -> None:
+        self._ledger = ledger
+        self._chain = chain
+        self._clock = clock
+        self._alarms = alarms
+
+    async def look(self, issuance: Issuance) -> Found:
+        """What the chain has for an issuance; adopted where it is ours and final."""
+        heads = await self._chain.heads()
+        final = await self._issue(issuance, at=heads.finalized)
+        newest = final or await self._issue(issuance, at=heads.latest)
+        if newest is None:
+            return Found.NOTHING
+        if newest.actor != issuance.issuer or newest.holder_to != issuance.holder:
+            return Found.FOREIGN
+        if final is None:
+            return Found.NOT_FINAL
+        await self._ledger.adopt(issuance.issuance, record=final, at=self._clock.now())
+        detail = f"{issuance.asset} was issued before by {final.transaction}: the ledger is older"
+        await self._alarms.sound(AlarmCode.TOKEN_ADOPTED, subject=issuance.issuer, detail=detail)
+        return Found.ADOPTED
+
+    async def _issue(self, issuance: Issuance, *, at: Block) -> RecordEvent | None:
+        """The record of the token's issue, found backwards from its last one."""
+        asset = issuance.asset
+        seen = await self._chain.record(asset.token_id, contract=asset.contract, at=at)
+        if seen.record.status is TokenStatus.UNKNOWN:
+            return None
+        block = seen.record.head_block
+        while True:
+            records = [
+                record
+                for record in await self._chain.events(first=block, last=block)
+                if record.token_id == asset.token_id and record.contract == asset.contract
+            ]
+            issued = next((r for r in records if r.kind is RecordKind.ISSUED), None)
+            if issued is not None:
+                return issued
+            earlier = [r.previous_block for r in records if r.previous_block is not None]
+            if not earlier or min(earlier) >= block:
+                raise ChainUnavailable(f"{self._chain.endpoint} gave no issue of {asset}")
+            block = min(earlier)

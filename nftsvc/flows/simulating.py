@@ -1,0 +1,93 @@
+"""Which issuances of a batch go together: what the chain would refuse is found before it is sent.
+
+One gas estimate is the simulation of the whole. Where it reverts, one call of the contract's
+`precheck` names what is wrong with each item: those fail alone, with their reasons, and the others
+go. What the chain has already, from this very issuance, is set aside to be adopted. Where no item
+is at fault the batch is too much for one transaction: half of it takes another.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from nftsvc.core.assets import Failure, Issuance
+from nftsvc.core.errors import ChainUnavailable, TransactionRefused
+from nftsvc.core.transaction import Call, gas_limit
+from nftsvc.core.types import Address, Digest, Gas, digest_of
+from nftsvc.flows.adopting import Adopting, Found
+from nftsvc.flows.sizing import GasMeter
+from nftsvc.ports import Chain, Clock, Ledger
+
+ALREADY_ISSUED: Final = "Token_AlreadyIssued"
+NOT_THE_ITEMS_FAULT: Final = ("Roles_", "EnforcedPause", "Issuer_NotAuthorized", "AccessControl")
+"""Refusals that an operator ends (paused, no role): a reason to wait, not to fail a deal."""
+
+
+class Simulating:
+    """`gas_cap` is the most gas of one transaction."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        chain: Chain,
+        clock: Clock,
+        adopting: Adopting,
+        meter: GasMeter,
+        gas_cap: Gas,
+    ) -> None:
+        self._ledger = ledger
+        self._chain = chain
+        self._clock = clock
+        self._adopting = adopting
+        self._meter = meter
+        self._gas_cap = gas_cap
+
+    async def choose(
+        self, members: Sequence[Issuance]
+    ) -> tuple[Sequence[Issuance], Call | None, Gas]:
+        """Those that the chain would take together now, the call that issues them, and its gas."""
+        carried = list(members)
+        while carried:
+            call = self._call(carried)
+            try:
+                estimate = await self._chain.estimate(call, sender=carried[0].issuer)
+            except TransactionRefused as refusal:
+                carried = await self._sort_out(carried, refusal)
+            else:
+                self._meter.measured(estimate, tokens=len(carried))
+                return carried, call, gas_limit(estimate, cap=self._gas_cap)
+        return (), None, Gas(0)
+
+    async def fail(self, issuance: Issuance, reason: str) -> None:
+        """End one issuance for good."""
+        failure = Failure(TransactionRefused.code, f"the contract refuses the token: {reason}")
+        await self._ledger.fail(issuance.issuance, failure=failure, at=self._clock.now())
+
+    async def _sort_out(
+        self, members: list[Issuance], refusal: TransactionRefused
+    ) -> list[Issuance]:
+        if refusal.reason.startswith(NOT_THE_ITEMS_FAULT):
+            raise ChainUnavailable(f"the contract issues nothing now: {refusal.reason}")
+        reasons = await self._chain.precheck(members[0].kind, _items(members))
+        taken = [m for m, reason in zip(members, reasons, strict=True) if reason is None]
+        for member, reason in zip(members, reasons, strict=True):
+            if reason == ALREADY_ISSUED:
+                if await self._adopting.look(member) is Found.FOREIGN:
+                    await self.fail(member, reason)
+            elif reason is not None:
+                await self.fail(member, reason)
+        if len(taken) < len(members):
+            return taken
+        if len(members) == 1:
+            await self.fail(members[0], refusal.reason)
+            return []
+        half = len(members) // 2
+        await self._ledger.release([member.issuance for member in members[half:]])
+        return members[:half]
+
+    def _call(self, members: Sequence[Issuance]) -> Call:
+        return self._chain.issuing(members[0].kind, _items(members))
+
+
+def _items(members: Sequence[Issuance]) -> list[tuple[Address, Digest]]:
+    return [(m.holder, Digest(digest_of(m.asset.token_id))) for m in members]
