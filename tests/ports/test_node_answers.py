@@ -15,7 +15,12 @@ from nftsvc.adapters.json_rpc import JsonRpc, RpcRefusal
 from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.core.deployment import Deployment
 from nftsvc.core.errors import ChainUnavailable, TransactionRefused
-from nftsvc.core.transaction import TRANSACTION_GAS_CAP, SignedTransaction, UnsignedTransaction
+from nftsvc.core.transaction import (
+    TRANSACTION_GAS_CAP,
+    BroadcastRefusal,
+    SignedTransaction,
+    UnsignedTransaction,
+)
 from nftsvc.core.types import Address, AssetKind, Digest, Gas, Nonce, Wei
 from tests.chains import deploy
 
@@ -115,7 +120,7 @@ async def test_broadcast__replacement_at_the_same_fee__is_refused_and_the_first_
     await live.chain.broadcast(first)
     with pytest.raises(TransactionRefused) as refused:
         await live.chain.broadcast(again)
-    assert refused.value.reason.lower().startswith("replacement transaction underpriced")
+    assert refused.value.reason == BroadcastRefusal.REPLACEMENT_UNDERPRICED
     live.node.mine()
     assert (await live.succeeded(first), await live.succeeded(again)) == (True, None)
 
@@ -133,8 +138,7 @@ async def test_broadcast__replacement_at_a_tenth_more__takes_the_place_of_the_fi
 async def test_broadcast__account_without_money__is_refused_for_it(live: Live) -> None:
     with pytest.raises(TransactionRefused) as refused:
         await live.chain.broadcast(await live.signed(key=POOR.private_key))
-    words = refused.value.reason.lower()
-    assert "insufficient funds" in words or "doesn't have enough funds" in words
+    assert refused.value.reason == BroadcastRefusal.INSUFFICIENT_FUNDS
 
 
 async def test_broadcast__more_gas_than_a_block_has__is_refused(live: Live) -> None:
