@@ -1,9 +1,9 @@
 """geth as a local chain: how it starts, and what tells it which block comes next."""
 
 import base64
-import hashlib
 import hmac
 import json
+import secrets
 import subprocess
 import time
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class Geth:
         self._folder = folder
         self._chain_id = chain_id
         self._period = period
-        self.secret = hashlib.sha256(str(folder).encode()).digest()
+        self.secret = secrets.token_bytes(32)
 
     def prepare(self) -> None:
         """Write the genesis block: geth's own developer chain, with our id and accounts."""
