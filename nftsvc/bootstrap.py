@@ -10,7 +10,8 @@ import hmac
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -22,11 +23,14 @@ from nftsvc.adapters.deployer import Deployer
 from nftsvc.adapters.evm_chain import EvmChain
 from nftsvc.adapters.failover_chain import FailoverChain
 from nftsvc.adapters.folder_lock import FolderLock
+from nftsvc.adapters.key_file import KeyFile
 from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.adapters.process_cores import ProcessCores
+from nftsvc.adapters.share_folder import ShareFolder
 from nftsvc.adapters.spool import FolderSpool
 from nftsvc.adapters.sql_alarms import SqlAlarms
 from nftsvc.adapters.sql_audits import SqlAudits
+from nftsvc.adapters.sql_keys import SqlKeys
 from nftsvc.adapters.sql_leases import SqlLeases
 from nftsvc.adapters.sql_ledger import SqlLedger
 from nftsvc.adapters.stores import open_stores
@@ -62,11 +66,13 @@ from nftsvc.flows.batch import BatchFlow, Line
 from nftsvc.flows.carry import Carrier
 from nftsvc.flows.dispatch import Dispatcher
 from nftsvc.flows.draft import Drafted, Drafter
+from nftsvc.flows.erasing import Erasing
 from nftsvc.flows.follow import Follower
 from nftsvc.flows.heartbeat import Heartbeat
 from nftsvc.flows.issuances import Issuances
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
 from nftsvc.flows.item import ItemLimits
+from nftsvc.flows.keyring import Keyring
 from nftsvc.flows.read import ReadFlow
 from nftsvc.flows.reconcile import Reconciler
 from nftsvc.flows.sending import Sending
@@ -83,6 +89,9 @@ from nftsvc.ports import (
     Cores,
     Engine,
     Fence,
+    KeyCustody,
+    KeyLedger,
+    KeyShares,
     Leases,
     Ledger,
     Role,
@@ -126,6 +135,9 @@ class Adapters:
     audits: Audits
     spool: Spool
     sealer: Sealer
+    key_custody: KeyCustody
+    shares: KeyShares
+    keys: KeyLedger
     engine: Engine
     leases: Leases
     clock: Clock
@@ -165,10 +177,20 @@ class Application:
             recovery=(recipient, *settings.recovery_recipients),
             issuers=tuple(signer.address for signer in (adapters.signer, *adapters.colleagues)),
         )
+        self._keyring = Keyring(
+            custody=adapters.key_custody,
+            shares=adapters.shares,
+            keys=adapters.keys,
+            ledger=ledger,
+            sealer=adapters.sealer,
+            recipient=recipient,
+            identity=recovery_identity,
+        )
         self._accepting = AcceptFlow(
             ledger=ledger,
             spool=adapters.spool,
             drafter=drafter,
+            keyring=self._keyring,
             clock=clock,
             limits=Limits(
                 file_bytes=settings.max_file_bytes,
@@ -180,6 +202,7 @@ class Application:
         self._batches = BatchFlow(
             ledger=ledger,
             drafter=drafter,
+            keyring=self._keyring,
             cores=adapters.cores,
             clock=clock,
             limits=ItemLimits(settings.max_documents, settings.max_file_bytes),
@@ -187,9 +210,17 @@ class Application:
         self._issuances = Issuances(
             ledger=ledger,
             sealer=adapters.sealer,
-            identity=recovery_identity,
-            recipient=recipient,
+            keyring=self._keyring,
             public_url=settings.public_url,
+        )
+        self._erasing = Erasing(
+            ledger=ledger,
+            keys=adapters.keys,
+            shares=adapters.shares,
+            spool=adapters.spool,
+            contents=adapters.contents,
+            clock=clock,
+            delay=timedelta(seconds=settings.erasure_delay_seconds),
         )
         self._storing = self._storing_in(ledger)
         self._auditing = StoreAudit(
@@ -257,6 +288,8 @@ class Application:
             return
         self._begin(self._auditing.run(every=self.settings.audit_seconds))
         await self._storing.sweep()
+        await self._keyring.adopt()
+        await self._erasing.finish()
         try:
             await self._check_chain()
         except Unavailable as error:
@@ -278,6 +311,7 @@ class Application:
         await self._adapters.cores.stop()
         await self._adapters.chain.close()
         await self._adapters.contents.close()
+        await self._adapters.key_custody.close()
         try:
             await self._adapters.leases.stop()
         except Unavailable as error:
@@ -331,7 +365,9 @@ class Application:
 
     async def asset(self, token: str) -> AssetView:
         """Where an asset stands. Raises `InvalidField`, `NotFound`."""
-        return await self._reading.asset(token)
+        view = await self._reading.asset(token)
+        issued = await self._adapters.ledger.issuance_of(view.asset)
+        return replace(view, erased_at=issued.erased_at) if issued is not None else view
 
     async def history(
         self, token: str, *, cursor: str | None = None, limit: int = 50
@@ -541,6 +577,9 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
         audits=SqlAudits(shared),
         spool=FolderSpool(settings.data_dir / "spool"),
         sealer=AgeSealer(),
+        key_custody=KeyFile(settings.key_file or settings.data_dir / "keys" / "kek.json"),
+        shares=ShareFolder(settings.data_dir / "shares"),
+        keys=SqlKeys(shared),
         engine=DbosEngine(engine_url, executor=leases.worker),
         leases=leases,
         clock=SystemClock(),

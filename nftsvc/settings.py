@@ -103,6 +103,12 @@ class Settings(_Loaded):
     recovery_recipients: Texts = Field(
         (), description="Further age recipients that every asset's key is sealed to."
     )
+    key_file: Path | None = Field(
+        None, description="Key-encryption keys; by default made in the data folder."
+    )
+    erasure_delay_seconds: float = Field(
+        0.0, ge=0, description="Seconds that a requested erasure waits before it may be confirmed."
+    )
     keystore_file: Path = Field(description="Encrypted keystore of the issuing account.")
     keystore_password_file: Path = Field(description="File with the keystore's password.")
     custody_account: str | None = Field(

@@ -2,10 +2,15 @@
 
 import asyncio
 import queue
+import secrets
 import threading
 from typing import Final
 
 import pyrage
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from nftsvc.core.errors import DiskFull, InvalidField, SealUnreadable, Unavailable
 from nftsvc.ports import ByteSink, Sealer, SealingKey, SealingStream
@@ -13,6 +18,8 @@ from nftsvc.ports import ByteSink, Sealer, SealingKey, SealingStream
 QUEUED_CHUNKS: Final = 8
 _ABORT: Final = object()
 _END: Final = b""
+LOCKED: Final = b"nftsvc-locked/1\n"
+_NONCE_BYTES: Final = 12
 
 
 class AgeSealer(Sealer):
@@ -28,6 +35,21 @@ class AgeSealer(Sealer):
     def seal(self, data: bytes, *, recipient: str) -> bytes:
         return bytes(pyrage.encrypt(data, [_recipient(recipient)]))
 
+    def lock(self, data: bytes, *, secret: bytes, purpose: str) -> bytes:
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        cipher = ChaCha20Poly1305(_derived(secret, purpose))
+        return LOCKED + nonce + cipher.encrypt(nonce, data, LOCKED)
+
+    def unlock(self, locked: bytes, *, secret: bytes, purpose: str) -> bytes:
+        nonce, sealed = locked[len(LOCKED) :][:_NONCE_BYTES], locked[len(LOCKED) + _NONCE_BYTES :]
+        try:
+            return ChaCha20Poly1305(_derived(secret, purpose)).decrypt(nonce, sealed, LOCKED)
+        except (InvalidTag, ValueError) as error:
+            raise SealUnreadable("the share does not open these bytes") from error
+
+    def is_locked(self, data: bytes) -> bool:
+        return data.startswith(LOCKED)
+
     def open(self, sealed: bytes, *, identity: str) -> bytes:
         try:
             key = pyrage.x25519.Identity.from_str(identity)
@@ -42,6 +64,11 @@ def recipient_of(identity: str) -> str:
         return str(pyrage.x25519.Identity.from_str(identity).to_public())
     except pyrage.IdentityError as error:
         raise SealUnreadable("not an age identity") from error
+
+
+def _derived(secret: bytes, purpose: str) -> bytes:
+    info = b"nftsvc/" + purpose.encode()
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(secret)
 
 
 def _recipient(text: str) -> pyrage.x25519.Recipient:

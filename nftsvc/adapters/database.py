@@ -1,6 +1,6 @@
 """One SQL database, SQLite or PostgreSQL alike: connections, transactions, errors."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from copy import copy
 from pathlib import Path
@@ -19,6 +19,7 @@ from nftsvc.ports import Fence
 BUSY_MILLISECONDS: Final = 15_000
 MIGRATION_LOCK: Final = 0x6E667473
 _WRITES: Final = "nftsvc_writes"
+_BARE: Final = "nftsvc_bare"
 
 
 def database_urls(folder: Path, *, given: str | None) -> tuple[sa.URL, str]:
@@ -94,6 +95,27 @@ class Database:
                 await _check(connection, self._fence)
             yield connection
 
+    async def compact(self, tables: Iterable[sa.Table]) -> None:
+        """Leave nothing that was deleted in free pages or in SQLite's write-ahead log.
+
+        On PostgreSQL the `tables` are written anew without their dead rows; its write-ahead log
+        is the server's. Raises `LedgerUnavailable` where others keep the log busy for long.
+        """
+        options: dict[str, Any] = {_BARE: True}
+        if self.dialect == "postgresql":
+            options["isolation_level"] = "AUTOCOMMIT"
+        bare = self._engine.execution_options(**options)
+        if self.dialect == "postgresql":
+            async with self._transaction(bare) as connection:
+                for table in tables:
+                    await connection.execute(sa.text(f"VACUUM FULL {table.name}"))
+            return
+        async with self._transaction(bare) as connection:
+            await connection.exec_driver_sql("VACUUM")
+            checkpoint = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            if checkpoint.one()[0]:
+                raise LedgerUnavailable("others are reading: the write-ahead log stays for now")
+
     def insert_new(self, table: sa.Table) -> Any:
         """An INSERT that does nothing where the row is there already."""
         dialect = sqlite if self.dialect == "sqlite" else postgresql
@@ -139,12 +161,15 @@ def _engine(url: sa.URL) -> AsyncEngine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            "secure_delete=ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     @sa.event.listens_for(engine.sync_engine, "begin")
     def begin(connection: sa.Connection) -> None:
+        if connection.get_execution_options().get(_BARE):
+            return
         writes = connection.get_execution_options().get(_WRITES)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

@@ -8,11 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nftsvc.adapters import key_tables as k
 from nftsvc.adapters import ledger_tables as t
 from nftsvc.core.assets import Envelope, Failure, Issuance, KeptDocument, TransactionSeen
 from nftsvc.core.cid import Cid
 from nftsvc.core.history import Block, RecordEvent, RecordKind
 from nftsvc.core.issuance import IssuanceStatus, StatusChange, may_become
+from nftsvc.core.keys import AssetKey, KekId, SharePlace, Wrapped
 from nftsvc.core.transaction import Attempt, SignedTransaction
 from nftsvc.core.types import (
     Address,
@@ -47,9 +49,12 @@ async def read_issuances(
     batches = {row.batch for row in rows if row.batch is not None}
     documents = await _grouped(connection, t.documents, t.documents.c.position, ids)
     envelopes, changes = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
+    keys, erasures = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
     if whole:
         envelopes = await _grouped(connection, t.envelopes, t.envelopes.c.ordinal, ids)
         changes = await _grouped(connection, t.issuance_events, t.issuance_events.c.ordinal, ids)
+        keys = await _grouped(connection, k.asset_keys, k.asset_keys.c.issuance, ids)
+        erasures = await _grouped(connection, k.erasures, k.erasures.c.issuance, ids)
     seen = {batch: await _seen(connection, batch) for batch in batches}
     adopted = await _adopted(connection, ids)
     return tuple(
@@ -68,6 +73,8 @@ async def read_issuances(
             changes=tuple(
                 StatusChange(IssuanceStatus(c.status), c.at, c.cause) for c in changes[row.id]
             ),
+            key=next(map(key_of, keys[row.id]), None),
+            erased_at=next((e.confirmed_at for e in erasures[row.id]), None),
             batch=None if row.batch is None else BatchId(row.batch),
             transaction=adopted.get(row.id)
             or (seen.get(row.batch) if _is_sent(row.status) else None),
@@ -75,6 +82,11 @@ async def read_issuances(
         )
         for row in rows
     )
+
+
+def key_of(row: Any) -> AssetKey:
+    """An asset's key."""
+    return AssetKey(SharePlace(row.share), Wrapped(KekId(row.kek), row.sealed))
 
 
 def asset_of(row: Any) -> AssetId:

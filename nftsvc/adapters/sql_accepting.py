@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nftsvc.adapters import ledger_rows as rows
 from nftsvc.adapters import ledger_tables as t
 from nftsvc.adapters.database import Database
+from nftsvc.adapters.sql_keys import insert_keys
 from nftsvc.core.assets import Issuance, IssuanceRequest
 from nftsvc.core.errors import IdempotencyKeyReused, LedgerUnavailable
 from nftsvc.core.issuance import ACCEPTED_CAUSE, IssuanceStatus
@@ -47,10 +48,9 @@ class SqlAccepting:
             known = await _known(connection, first)
             if len(known) != len(first):
                 raise LedgerUnavailable("an idempotency key vanished while it was written")
-            await _insert(
-                connection,
-                [r for r in first.values() if known[r.idempotency_key].issuance == r.issuance],
-            )
+            new = [r for r in first.values() if known[r.idempotency_key].issuance == r.issuance]
+            await _insert(connection, new)
+            await insert_keys(connection, self._database, new)
         return [_answer(request, known[request.idempotency_key]) for request in requests]
 
     async def requests_of(self, keys: Collection[str]) -> Mapping[str, KnownRequest]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from nftsvc.core.cid import Cid
 from nftsvc.core.issuance import IssuanceStatus, StatusChange
+from nftsvc.core.keys import AssetKey
 from nftsvc.core.types import (
     Address,
     AssetId,
@@ -51,7 +52,8 @@ class IssuanceRequest:
     `private` holds the file names, salts and disclosures, sealed to the asset's key;
     `fingerprint` tells whether a repeated request is the same one. `issuer` is the key that the
     manifest names and that issues the token. Files that are not `held` lie in
-    the spool.
+    the spool. `identity` is the asset's key in the clear, until it is under `key`; the ledger never
+    sees it.
     """
 
     issuance: IssuanceId
@@ -67,6 +69,8 @@ class IssuanceRequest:
     envelopes: tuple[Envelope, ...]
     issuer: Address
     held: tuple[HeldFile, ...] = ()
+    identity: str | None = field(default=None, repr=False)
+    key: AssetKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ class Issuance:
     private: bytes = field(repr=False)
     envelopes: tuple[Envelope, ...]
     changes: tuple[StatusChange, ...]
+    key: AssetKey | None = None
+    erased_at: datetime | None = None
     batch: BatchId | None = None
     transaction: TransactionSeen | None = None
     failure: Failure | None = None

@@ -13,6 +13,8 @@
     │   ├── IdempotencyKeyReused    the same key with another body
     │   ├── IdempotencyKeyBusy      the same key is being answered right now
     │   ├── Unauthorized            no token, or one that is not known
+    │   ├── Erased                  the asset's key was destroyed for good
+    │   ├── NotErasable             an erasure that cannot be requested or confirmed like this
     │   └── NotFound                nothing here has that name
     ├── Unavailable                 could not ask; the answer is not known; ask again later
     │   ├── ChainUnavailable
@@ -21,12 +23,15 @@
     │   ├── ContentUnavailable
     │   │   └── TooFewReplicas      fewer stores than wanted have the content whole
     │   ├── LedgerUnavailable
+    │   ├── KeyCustodyUnavailable
+    │   ├── KeyRetired              a key-encryption key that was rotated away
     │   └── DiskFull
     ├── LeaseLost                   another worker holds what this one was working on
     ├── Contradiction               somebody answered, and the answer is false
     │   ├── ContentMissing          the store says that it does not have the content
     │   ├── ContentCorrupt          the store gave other bytes than were asked for
     │   ├── SealUnreadable          sealed bytes that this key does not open
+    │   ├── KeyDestroyed            an asset's share is gone, and its key with it
     │   ├── WrongChain              the RPC endpoint speaks for another chain
     │   │   └── ChainWiped          the same chain id, begun anew
     │   ├── WrongContract           no code, or other code, at a recorded address
@@ -170,6 +175,23 @@ class Unauthorized(Refused):
     code = "unauthorized"
 
 
+class Erased(Refused):
+    """The asset's key was destroyed on request. Token, history and evidence stay."""
+
+    code = "erased"
+
+
+class NotErasable(Refused):
+    """The erasure cannot be requested or confirmed like this. `reason` is a permanent word."""
+
+    code = "not-erasable"
+
+    def __init__(self, detail: str, *, reason: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.reason = reason
+
+
 class NotFound(Refused):
     """Nothing here has that name. It may exist elsewhere, or later."""
 
@@ -230,6 +252,22 @@ class LedgerUnavailable(Unavailable):
     code = "ledger-unavailable"
 
 
+class KeyCustodyUnavailable(Unavailable):
+    """The custody of keys did not answer."""
+
+    code = "key-custody-unavailable"
+
+
+class KeyRetired(Unavailable):
+    """A key-encryption key that was rotated away a moment ago; the next try takes the new one."""
+
+    code = "key-retired"
+
+    def __init__(self, kek: str) -> None:
+        super().__init__(f"the key-encryption key {kek} is retired", retry_after=1)
+        self.kek = kek
+
+
 class DiskFull(Unavailable):
     """No room for the bytes that were sent. Nothing half-written is visible."""
 
@@ -280,6 +318,16 @@ class SealUnreadable(Contradiction):
     """Sealed bytes that are damaged, or sealed to another key."""
 
     code = "seal-unreadable"
+
+
+class KeyDestroyed(Contradiction):
+    """An asset's share is not there: what it locked stays locked for ever."""
+
+    code = "key-destroyed"
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"the share at {place} is gone")
+        self.place = place
 
 
 class WrongChain(Contradiction):

@@ -26,6 +26,7 @@ from nftsvc.core.types import AssetKind, Digest, IssuanceId
 from nftsvc.flows.draft import Drafted, Drafter
 from nftsvc.flows.gathering import Gathering
 from nftsvc.flows.intake import Fingerprint, Intake, Meter, Part, hash_only, read_small
+from nftsvc.flows.keyring import Keyring
 from nftsvc.flows.requests import check_key, new_issuance
 from nftsvc.ports import Clock, KnownRequest, Ledger, Spool, Staging
 
@@ -58,16 +59,24 @@ class AcceptFlow:
     """Accepts requests one by one; what is durable is made so for many at once."""
 
     def __init__(
-        self, *, ledger: Ledger, spool: Spool, drafter: Drafter, clock: Clock, limits: Limits
+        self,
+        *,
+        ledger: Ledger,
+        spool: Spool,
+        drafter: Drafter,
+        keyring: Keyring,
+        clock: Clock,
+        limits: Limits,
     ) -> None:
         self._ledger = ledger
         self._spool = spool
         self._drafter = drafter
+        self._keyring = keyring
         self._clock = clock
         self._limits = limits
         self._busy: set[str] = set()
         self._known = Gathering(self._look_up, most=TOGETHER)
-        self._write_down = Gathering[IssuanceRequest, IssuanceId](ledger.accept_all, most=TOGETHER)
+        self._write_down = Gathering[IssuanceRequest, IssuanceId](self._accept_all, most=TOGETHER)
 
     async def accept(self, kind: AssetKind, *, key: str, parts: AsyncIterator[Part]) -> Accepted:
         """Take in a request. The same key with the same request gives the same issuance.
@@ -90,6 +99,11 @@ class AcceptFlow:
     async def _look_up(self, keys: Sequence[str]) -> list[KnownRequest | None]:
         known = await self._ledger.requests_of(keys)
         return [known.get(key) for key in keys]
+
+    async def _accept_all(
+        self, requests: Sequence[IssuanceRequest]
+    ) -> Sequence[IssuanceId | IdempotencyKeyReused]:
+        return await self._ledger.accept_all(await self._keyring.keep(requests))
 
     async def _accept(self, kind: AssetKind, key: str, parts: AsyncIterator[Part]) -> Accepted:
         known = await self._known(key)  # 1

@@ -20,6 +20,7 @@ from nftsvc.core.errors import InvalidField, NftsvcError, TooLarge, Unavailable
 from nftsvc.core.types import AssetKind, IssuanceId
 from nftsvc.flows.draft import Drafted, Drafter
 from nftsvc.flows.item import DraftedItem, ItemLimits, draft_items
+from nftsvc.flows.keyring import Keyring
 from nftsvc.ports import Clock, Cores, Ledger
 
 SHARE: Final = 200
@@ -45,12 +46,14 @@ class BatchFlow:
         *,
         ledger: Ledger,
         drafter: Drafter,
+        keyring: Keyring,
         cores: Cores,
         clock: Clock,
         limits: ItemLimits,
     ) -> None:
         self._ledger = ledger
         self._drafter = drafter
+        self._keyring = keyring
         self._cores = cores
         self._clock = clock
         self._limits = limits
@@ -93,7 +96,8 @@ class BatchFlow:
     async def _write(self, items: Sequence[DraftedItem]) -> list[Answer]:
         requests = [item.outcome.request for item in items if isinstance(item.outcome, Drafted)]
         try:
-            accepted = iter(await self._ledger.accept_all(requests) if requests else ())  # 3
+            kept = await self._keyring.keep(requests)
+            accepted = iter(await self._ledger.accept_all(kept) if kept else ())  # 3
         except Unavailable as error:
             return [
                 Answer(item.key, error if isinstance(item.outcome, Drafted) else item.outcome)

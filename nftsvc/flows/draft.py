@@ -142,6 +142,7 @@ class Drafter:
             envelopes=self._envelopes(asset_key, subject.recipients) if asset_key else (),
             issuer=issuer,
             held=held,
+            identity=asset_key.identity if asset_key else None,
         )
         return Drafted(request, hidden)
 

@@ -5,25 +5,26 @@ from collections.abc import Collection, Mapping
 from nftsvc.core.assets import Issuance
 from nftsvc.core.cid import Cid
 from nftsvc.core.drafting import PrivateDocument, PrivatePart
-from nftsvc.core.errors import NotFound, SealUnreadable
+from nftsvc.core.errors import Erased, NotFound
 from nftsvc.core.issuance import ACCEPTED_CAUSE, IssuanceStatus, StatusChange
 from nftsvc.core.link import VerificationLink
+from nftsvc.core.manifest import Manifest
 from nftsvc.core.types import Digest, IssuanceId, digest_of
 from nftsvc.flows.draft import Drafted
+from nftsvc.flows.keyring import Keyring
 from nftsvc.flows.views import DocumentView, IssuanceView
 from nftsvc.ports import Ledger, Sealer
 
 
 class Issuances:
-    """Reads issuances. `identity` is the platform's recovery key, which opens the asset's."""
+    """Reads issuances, and opens what is sealed to their keys."""
 
     def __init__(
-        self, *, ledger: Ledger, sealer: Sealer, identity: str, recipient: str, public_url: str
+        self, *, ledger: Ledger, sealer: Sealer, keyring: Keyring, public_url: str
     ) -> None:
         self._ledger = ledger
         self._sealer = sealer
-        self._identity = identity
-        self._recipient = recipient
+        self._keyring = keyring
         self._public_url = public_url
 
     async def view(self, issuance: IssuanceId) -> IssuanceView:
@@ -31,12 +32,12 @@ class Issuances:
         found = await self._ledger.issuance(issuance)
         if found is None:
             raise NotFound("there is no such issuance")
-        return self._shown(found, self._open(found))
+        return self._shown(found, await self._hidden(found))
 
     async def views(self, ids: Collection[IssuanceId]) -> Mapping[IssuanceId, IssuanceView]:
         """Many of them at once. Raises `SealUnreadable`."""
         found = await self._ledger.issuances(ids)
-        return {id_: self._shown(one, self._open(one)) for id_, one in found.items()}
+        return {id_: self._shown(one, await self._hidden(one)) for id_, one in found.items()}
 
     def fresh(self, drafted: Drafted) -> IssuanceView:
         """One that was accepted just now: nothing needs to be read or opened."""
@@ -60,7 +61,7 @@ class Issuances:
 
     def _shown(self, found: Issuance, hidden: tuple[PrivateDocument, ...]) -> IssuanceView:
         link = VerificationLink(found.asset, tuple(document.salt for document in hidden))
-        names = [d.name or "" for d in found.documents] if not hidden else [d.name for d in hidden]
+        names = [d.name for d in hidden] or _public_names(found)
         return IssuanceView(
             id=found.issuance,
             kind=found.kind,
@@ -71,6 +72,7 @@ class Issuances:
             events=found.changes,
             transaction=found.transaction,
             error=found.failure,
+            erased_at=found.erased_at,
             verify_link=link.url(self._public_url),
             documents=tuple(
                 DocumentView(name, str(d.cid), d.size, d.media_type)
@@ -78,12 +80,22 @@ class Issuances:
             ),
         )
 
-    def _open(self, issuance: Issuance) -> tuple[PrivateDocument, ...]:
+    async def private(self, issuance: Issuance) -> PrivatePart:
+        """All that is sealed to an asset's key. Raises `NotFound`, `Erased`."""
+        if issuance.erased_at is not None:
+            raise Erased("the asset's key was destroyed")
         if not issuance.private:
+            raise NotFound("all of this asset is public")
+        identity = await self._keyring.identity(issuance)
+        return PrivatePart.parse(self._sealer.open(issuance.private, identity=identity))
+
+    async def _hidden(self, issuance: Issuance) -> tuple[PrivateDocument, ...]:
+        if not issuance.private or issuance.erased_at is not None:
             return ()
-        for envelope in issuance.envelopes:
-            if envelope.recipient == self._recipient:
-                key = self._sealer.open(envelope.sealed, identity=self._identity)
-                private = self._sealer.open(issuance.private, identity=key.decode())
-                return PrivatePart.parse(private).documents
-        raise SealUnreadable("the asset's key was not sealed to this service's recovery key")
+        return (await self.private(issuance)).documents
+
+
+def _public_names(issuance: Issuance) -> list[str]:
+    if issuance.erased_at is None:
+        return [document.name or "" for document in issuance.documents]
+    return [document.name for document in Manifest.parse(issuance.manifest).documents]

@@ -32,7 +32,10 @@ class DocumentView:
 
 @dataclass(frozen=True, slots=True)
 class IssuanceView:
-    """One issuance. `verify_link` holds the salts: it is for the parties alone."""
+    """One issuance. `verify_link` holds the salts: it is for the parties alone.
+
+    Where the asset's key was destroyed (`erased_at`), link and documents show what is public.
+    """
 
     id: IssuanceId
     kind: AssetKind
@@ -43,6 +46,7 @@ class IssuanceView:
     events: tuple[StatusChange, ...]
     transaction: TransactionSeen | None
     error: Failure | None
+    erased_at: datetime | None
     verify_link: str = field(repr=False)
     documents: tuple[DocumentView, ...]
 
@@ -59,7 +63,8 @@ class BlockRef:
 class AssetView:
     """Where an asset stands, by the newest record that the chain holds of it.
 
-    `issuer` and `issued_at` are None where it was revoked before it was ever claimed.
+    `issuer` and `issued_at` are None where it was revoked before it was ever claimed;
+    `erased_at` says when its key was destroyed, where this service did that.
     """
 
     asset: AssetId
@@ -74,6 +79,7 @@ class AssetView:
     manifest: Json
     block: BlockRef
     finality: Finality
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from nftsvc.ports.clock import Clock
 from nftsvc.ports.contents import BlockReader, CheckedStore, ContentStore, Upload, bounded
 from nftsvc.ports.cores import Cores
 from nftsvc.ports.engine import Engine, Journey, Steps
+from nftsvc.ports.keys import KeyCustody, KeyLedger, KeyShares
 from nftsvc.ports.leases import FOLLOWER, Fence, Leases, Role, Worker
 from nftsvc.ports.ledger import Ledger
 from nftsvc.ports.sealer import ByteSink, Sealer, SealingKey, SealingStream
@@ -33,6 +34,9 @@ __all__ = [
     "Engine",
     "Fence",
     "Journey",
+    "KeyCustody",
+    "KeyLedger",
+    "KeyShares",
     "KnownRequest",
     "Leases",
     "Ledger",

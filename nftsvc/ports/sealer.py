@@ -49,5 +49,17 @@ class Sealer(ABC):
         """Encrypt something small. Raises `InvalidField` for a bad recipient."""
 
     @abstractmethod
+    def lock(self, data: bytes, *, secret: bytes, purpose: str) -> bytes:
+        """Encrypt something small under a secret of 32 bytes, for one purpose."""
+
+    @abstractmethod
+    def unlock(self, locked: bytes, *, secret: bytes, purpose: str) -> bytes:
+        """Inverse of `lock`. Raises `SealUnreadable`."""
+
+    @abstractmethod
+    def is_locked(self, data: bytes) -> bool:
+        """Whether `lock` wrote these bytes."""
+
+    @abstractmethod
     def open(self, sealed: bytes, *, identity: str) -> bytes:
         """Inverse of `seal`. Raises `SealUnreadable` for a wrong key or damaged bytes."""

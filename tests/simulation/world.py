@@ -12,13 +12,16 @@ from eth_account import Account
 from chain.local.accounts import ISSUER
 from nftsvc.adapters.age_sealer import AgeSealer
 from nftsvc.adapters.database import Database
+from nftsvc.adapters.key_file import KeyFile
 from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.adapters.memory_chain import MemoryChain
 from nftsvc.adapters.memory_engine import MemoryEngine
 from nftsvc.adapters.memory_store import MemoryStore, StoreFault
 from nftsvc.adapters.process_cores import ProcessCores
+from nftsvc.adapters.share_folder import ShareFolder
 from nftsvc.adapters.spool import FolderSpool
 from nftsvc.adapters.sql_audits import SqlAudits
+from nftsvc.adapters.sql_keys import SqlKeys
 from nftsvc.adapters.sql_leases import SqlLeases
 from nftsvc.adapters.sql_ledger import SqlLedger
 from nftsvc.bootstrap import Adapters
@@ -130,6 +133,9 @@ class World:
             contents=self.store,
             spool=self.spool,
             sealer=InlineSealer(),
+            key_custody=KeyFile(self.settings.data_dir / "kek.json"),
+            shares=ShareFolder(self.settings.data_dir / "shares"),
+            keys=SqlKeys(self.database),
             engine=MemoryEngine(),
             audits=SqlAudits(self.database),
             cores=ProcessCores(0),
