@@ -40,11 +40,27 @@ from nftsvc.flows.erasing import Erasing
 from nftsvc.flows.issuances import Issuances
 from nftsvc.flows.keyring import Keyring
 from tests.parts import ROOT
-from tests.platform import deal, pdf
 
 NOW: Final = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 ACCOUNT: Final = Address("0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
-DOCUMENT: Final = pdf("USD 128400.00 between Hanbit and Nordlys")
+DOCUMENT: Final = b"%PDF-1.7\n% USD 128400.00 between Hanbit and Nordlys\n%%EOF\n"
+DEAL: Final = {
+    "contractNumber": "KR-2026-0117",
+    "contractDate": "2026-05-04",
+    "exporter": {
+        "name": "Hanbit Precision",
+        "country": "KR",
+        "businessRegistrationNumber": "504-81-12346",
+    },
+    "buyer": {"name": "Nordlys Maskin AS", "country": "NO"},
+    "incoterm": {"code": "CIF", "place": "Oslo"},
+    "currency": "USD",
+    "amount": "128400.00",
+    "goods": [
+        {"description": "Machining centre", "hsCode": "845710", "quantity": "2", "unit": "C62"}
+    ],
+    "programmeYear": 2026,
+}
 
 
 class Watched:
@@ -163,7 +179,7 @@ class Strongroom:
             "계약서 Nordlys.pdf", "application/pdf", len(DOCUMENT), digest, cid, len(sealed)
         )
         drafted = drafter.draft(
-            drafter.subject(AssetKind.EXPORT_CONTRACT, json.dumps(deal()).encode()),
+            drafter.subject(AssetKind.EXPORT_CONTRACT, json.dumps(DEAL).encode()),
             kind=AssetKind.EXPORT_CONTRACT,
             issuance=issuance,
             key=f"deal-KR-2026-{secrets.token_hex(4)}",
