@@ -83,7 +83,8 @@ class Settings(_Loaded):
     stores: Texts = Field(
         ("embedded",),
         min_length=1,
-        description="Where content is kept: embedded, embedded:/folder, kubo+http://host:5001.",
+        description="Where content is kept, one store or more: embedded, embedded:/folder, "
+        "kubo+http://host:5001, s3+https://host/bucket.",
     )
     replicas: int = Field(
         1,

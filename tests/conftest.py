@@ -15,7 +15,7 @@ from tests import parts
 
 UNIT: Final = Path(__file__).parent / "unit"
 
-_FIXTURES: Final = ("tests.chains", "tests.kubo", "tests.postgres")
+_FIXTURES: Final = ("tests.chains", "tests.kubo", "tests.postgres", "tests.s3")
 pytest_plugins = [name for name in _FIXTURES if find_spec(name)]
 
 # A machine that is busy with something else is no reason for a test to fail.

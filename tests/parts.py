@@ -121,6 +121,7 @@ PARTS: Final = {
     "node": Part(node, lambda: True, "run scripts/setup"),
     "hardhat": Part(_hardhat, lambda: True, "run scripts/setup"),
     "kubo": Part(lambda: _brought("kubo"), lambda: True, "run scripts/bring/kubo"),
+    "versitygw": Part(lambda: _brought("versitygw"), lambda: True, "run scripts/bring/versitygw"),
     "postgresql": Part(
         lambda: _brought("postgresql"), _debian_root, "run scripts/bring/postgresql"
     ),

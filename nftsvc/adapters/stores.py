@@ -1,6 +1,8 @@
 """The stores that the settings name, each in one line.
 
-`embedded`, `embedded:/folder`, `kubo+http://host:5001?bearer_file=/file` (or `basic_file`).
+`embedded`, `embedded:/folder`,
+`kubo+http://host:5001?bearer_file=/file` (or `basic_file`),
+`s3+https://host/bucket/prefix?key_file=/file` (and `region`).
 """
 
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ from nftsvc.adapters.replicated_store import ReplicatedStore
 from nftsvc.core.errors import Misconfigured
 from nftsvc.ports import ContentStore
 
-_OPTIONS: Final = {"kubo": {"bearer_file", "basic_file"}}
+_OPTIONS: Final = {"kubo": {"bearer_file", "basic_file"}, "s3": {"key_file", "region"}}
 
 
 def open_stores(lines: Sequence[str], *, folder: Path, wanted: int) -> ContentStore:
@@ -44,6 +46,21 @@ def open_store(line: str, *, folder: Path) -> ContentStore:
         raise Misconfigured(f"NFTSVC_STORES: a {kind} store has no {', '.join(sorted(unknown))}")
     name = f"{kind} {parts.netloc}{parts.path.rstrip('/')}"
     files = {key: Path(value) for key, value in options.items() if key.endswith("_file")}
+    if kind == "s3":
+        bucket, _, prefix = parts.path.strip("/").partition("/")
+        if not bucket or "key_file" not in files:
+            raise Misconfigured("NFTSVC_STORES: an s3 store needs a bucket and a key_file")
+        # Imported only where it is used: it loads a whole runtime.
+        from nftsvc.adapters.s3_store import S3Store  # noqa: PLC0415
+
+        return S3Store(
+            f"{parts.scheme}://{parts.netloc}",
+            bucket=bucket,
+            prefix=prefix,
+            region=options.get("region", "us-east-1"),
+            key_file=files["key_file"],
+            name=name,
+        )
     url = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
     return KuboStore(
         url, name=name, bearer_file=files.get("bearer_file"), basic_file=files.get("basic_file")

@@ -12,6 +12,7 @@ from nftsvc.adapters.embedded_store import EmbeddedStore
 from nftsvc.adapters.kubo_store import KuboStore
 from nftsvc.adapters.memory_store import MemoryStore, StoreFault
 from nftsvc.adapters.replicated_store import ReplicatedStore
+from nftsvc.adapters.stores import open_store
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import (
     ContentCorrupt,
@@ -45,6 +46,7 @@ async def all_of(store: ContentStore, cid: Cid) -> bytes:
         "memory",
         "embedded",
         pytest.param("kubo", marks=pytest.mark.needs("kubo")),
+        pytest.param("s3", marks=pytest.mark.needs("versitygw")),
         pytest.param("replicas", marks=pytest.mark.needs("kubo")),
     ]
 )
@@ -54,6 +56,8 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             made: ContentStore = MemoryStore()
         case "embedded":
             made = EmbeddedStore(tmp_path / "store")
+        case "s3":
+            made = open_store(request.getfixturevalue("s3").line, folder=tmp_path)
         case kind:
             node: KuboNode = request.getfixturevalue("kubo")
             made = KuboStore(node.url, bearer_file=node.bearer_file)
