@@ -18,7 +18,7 @@ export default defineConfig({
   test: {
     solidity: {
       fuzz: { runs: 256 },
-      invariant: { runs: 16, depth: 40 },
+      invariant: { runs: 20, depth: 100 },
       fsPermissions: { readFile: ["tests/vectors/contracts.json"] },
     },
   },
