@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {Anchors} from "../../contracts/Anchors.sol";
+import {IIssuers} from "../../contracts/interfaces/IIssuers.sol";
+import {IProvenanceToken, Status} from "../../contracts/interfaces/IProvenanceToken.sol";
 import {Recovery} from "../../contracts/Recovery.sol";
 import {Test} from "./Test.sol";
 
@@ -73,5 +77,39 @@ abstract contract Platform is Test {
     function signature(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
         return abi.encodePacked(r, s, v);
+    }
+
+    /// @dev The call by this account reverts with exactly this.
+    function refuses(address by, bytes memory call, bytes memory refusal) internal {
+        vm.prank(by);
+        (bool done, bytes memory answer) = address(token).call(call);
+        truth(!done, "not refused");
+        same(keccak256(answer), keccak256(refusal), "another refusal");
+    }
+
+    /// @dev Whether the account has no part in it.
+    function isNobody(address account) internal view returns (bool) {
+        return account != issuer && account != colleague && account != competitor && account != registrar
+            && account != pauser && account != admin && account != buyer && account != exporter;
+    }
+
+    function notAuthorized(address account) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IIssuers.Issuer_NotAuthorized.selector, account);
+    }
+
+    function lacks(address account, bytes32 role) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, account, role);
+    }
+
+    function wrongStatus(uint256 id, Status status) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IProvenanceToken.Token_WrongStatus.selector, id, status);
+    }
+
+    function alreadyIssued(uint256 id) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IProvenanceToken.Token_AlreadyIssued.selector, id);
+    }
+
+    function nonexistent(uint256 id) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IERC721Errors.ERC721NonexistentToken.selector, id);
     }
 }
