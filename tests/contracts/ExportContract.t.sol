@@ -6,9 +6,11 @@ import {ExportContract} from "../../contracts/ExportContract.sol";
 import {IExportContract} from "../../contracts/interfaces/IExportContract.sol";
 import {IIssuers} from "../../contracts/interfaces/IIssuers.sol";
 import {IProvenanceToken} from "../../contracts/interfaces/IProvenanceToken.sol";
+import {ConformanceBehavior} from "./Conformance.behavior.sol";
 import {KeysBehavior} from "./Keys.behavior.sol";
 import {Preset} from "./Platform.sol";
 import {RecordsBehavior} from "./ProvenanceToken.behavior.sol";
+import {Vm} from "./Test.sol";
 
 /// @dev An ERC-1271 wallet that answers as it was told, or with as many bytes as it can.
 contract Wallet {
@@ -29,12 +31,23 @@ contract Wallet {
     }
 }
 
-contract ExportContractTest is RecordsBehavior, KeysBehavior {
+contract ExportContractTest is RecordsBehavior, KeysBehavior, ConformanceBehavior {
     ExportContract internal export;
 
     function deploy() internal override returns (Preset) {
         export = new ExportContract(admin, ADMIN_DELAY, RECOVERY_DELAY);
         return Preset(address(export));
+    }
+
+    function test_erc5192__lockedFromTheIssueOn() public {
+        vm.recordLogs();
+        vm.prank(issuer);
+        token.issue(buyer, DIGEST);
+        Vm.Log memory log = only(keccak256("Locked(uint256)"));
+        same(log.topics.length, 1, "not indexed");
+        same(keccak256(log.data), keccak256(abi.encode(ID)), "id");
+        truth(export.locked(ID), "locked");
+        truth(!export.supportsInterface(0x2a55205a), "no royalty");
     }
 
     function test_transfer__isRefusedWithoutConsent() public {

@@ -2,13 +2,16 @@
 pragma solidity 0.8.37;
 
 import {IERC721Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
+import {IERC2981} from "@openzeppelin/contracts/interfaces/IERC2981.sol";
 import {ProductContent} from "../../contracts/ProductContent.sol";
 import {IProductContent} from "../../contracts/interfaces/IProductContent.sol";
 import {IProvenanceToken, Status} from "../../contracts/interfaces/IProvenanceToken.sol";
 import {IRecovery} from "../../contracts/interfaces/IRecovery.sol";
+import {ConformanceBehavior} from "./Conformance.behavior.sol";
 import {KeysBehavior} from "./Keys.behavior.sol";
 import {Preset} from "./Platform.sol";
 import {RecordsBehavior} from "./ProvenanceToken.behavior.sol";
+import {Vm} from "./Test.sol";
 
 /// @dev Takes tokens and passes them on at once, or answers with what it was told.
 contract Receiver {
@@ -37,12 +40,34 @@ contract Receiver {
     }
 }
 
-contract ProductContentTest is RecordsBehavior, KeysBehavior {
+contract ProductContentTest is RecordsBehavior, KeysBehavior, ConformanceBehavior {
     ProductContent internal product;
 
     function deploy() internal override returns (Preset) {
         product = new ProductContent(admin, ADMIN_DELAY, RECOVERY_DELAY, exporter, 250);
         return Preset(address(product));
+    }
+
+    function test_erc5192__lockedWhileSuspended() public {
+        issueTo(buyer);
+        vm.recordLogs();
+        vm.prank(issuer);
+        token.suspend(ID, REASON);
+        same(keccak256(only(keccak256("Locked(uint256)")).data), keccak256(abi.encode(ID)), "locked");
+        truth(product.locked(ID), "locked");
+        vm.recordLogs();
+        vm.prank(issuer);
+        token.restore(ID, REASON);
+        same(keccak256(only(keccak256("Unlocked(uint256)")).data), keccak256(abi.encode(ID)), "unlocked");
+        truth(!product.locked(ID), "unlocked");
+    }
+
+    function test_erc2981AndErc4494__theirIds() public view {
+        same(bytes32(type(IERC2981).interfaceId), bytes32(bytes4(0x2a55205a)), "2981");
+        bytes4 permit = ProductContent.permit.selector ^ ProductContent.nonces.selector
+            ^ ProductContent.DOMAIN_SEPARATOR.selector;
+        same(bytes32(permit), bytes32(bytes4(0x5604e225)), "4494");
+        truth(product.supportsInterface(0x2a55205a) && product.supportsInterface(0x5604e225), "supports");
     }
 
     function test_transfer__isFreeAndRecorded() public {
@@ -177,9 +202,5 @@ contract ProductContentTest is RecordsBehavior, KeysBehavior {
         product.setRoyalty(address(0), 0);
         (, amount) = product.royaltyInfo(ID, price);
         same(amount, 0, "none");
-    }
-
-    function test_supportsInterface__royaltyAndPermit() public view {
-        truth(product.supportsInterface(0x2a55205a) && product.supportsInterface(0x5604e225), "interfaces");
     }
 }

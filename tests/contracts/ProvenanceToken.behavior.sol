@@ -124,6 +124,34 @@ abstract contract RecordsBehavior is Platform {
         same(token.balanceOf(buyer), 0, "nothing issued");
     }
 
+    function testFuzz_issueMany__whenAWordIsNoAddress__namesIt(uint8 place, uint256 word) public {
+        vm.assume(word >> 160 != 0);
+        (address[] memory holders, bytes32[] memory digests) = batch(5);
+        uint256 index = place % 5;
+        assembly {
+            mstore(add(holders, mul(0x20, add(index, 1))), word)
+        }
+        bytes memory lists = rawLists(holders, digests);
+        refuses(
+            issuer,
+            abi.encodePacked(token.issueMany.selector, lists),
+            abi.encodeWithSelector(
+                IProvenanceToken.Batch_ItemRefused.selector, index, Refusal.ZeroHolder
+            )
+        );
+        (, bytes memory answer) = address(token).call(abi.encodePacked(token.precheck.selector, lists));
+        same(uint256(abi.decode(answer, (Refusal[]))[index]), uint256(Refusal.ZeroHolder), "precheck");
+    }
+
+    /// @dev The lists as `abi.encode` gives them, but with words that are no addresses left as they are.
+    function rawLists(address[] memory holders, bytes32[] memory digests) private pure returns (bytes memory) {
+        bytes32[] memory words;
+        assembly {
+            words := holders
+        }
+        return abi.encode(words, digests);
+    }
+
     function test_issueMany__whenAnItemRepeats__namesTheSecond() public {
         (address[] memory holders, bytes32[] memory digests) = batch(3);
         digests[2] = digests[0];
