@@ -114,4 +114,9 @@ contract ExportInvariantsTest is InvariantsSuite {
     function handle(Handler.Keys memory keys) internal override returns (Handler) {
         return new ExportHandler(token, keys, ISSUER_KEY);
     }
+
+    /// hardhat-config: default.invariant.runs = 1000
+    function invariant_allOfThese() public view override {
+        super.invariant_allOfThese();
+    }
 }

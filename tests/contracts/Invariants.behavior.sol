@@ -31,8 +31,8 @@ abstract contract InvariantsSuite is Platform {
     }
 
     /// @dev All of these in one long campaign of 1,000 runs of 100 actions, looked at after every tenth: the books keep
-    /// what was broken in between. In its own shorter campaign each is looked at after every action.
-    /// hardhat-config: default.invariant.runs = 1000
+    /// what was broken in between. In its own shorter campaign each is looked at after every action. The number of runs
+    /// stands at the overrides: it is read from the test's own file alone.
     function invariant_allOfThese() public view virtual {
         if (handler.tries() % 10 != 0) return;
         invariant_idsAreNeverReused();

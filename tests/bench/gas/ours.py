@@ -21,6 +21,7 @@ from nftsvc.adapters.artifacts import artifact
 from nftsvc.core.merkle import Leaf, MerkleTree
 from nftsvc.core.types import Address, AssetKind, Digest
 from tests.bench.gas.meter import Meter
+from tests.bench.gas.views import views
 
 DAY: Final = 24 * 3600
 FOREVER: Final = 2**40 - 1
@@ -157,7 +158,7 @@ def product(meter: Meter) -> None:
 
 
 def meters(node: LocalNode) -> dict[str, Meter]:
-    """Every function of both contracts that sends a transaction, by contract."""
+    """Every function of both contracts, by contract."""
     found = {}
     for kind, special in (
         (AssetKind.EXPORT_CONTRACT, export),
@@ -166,6 +167,7 @@ def meters(node: LocalNode) -> dict[str, Meter]:
         meter = deploy(node, kind)
         shared(meter)
         special(meter)
+        views(meter, kind, tokens=[token(1015 + n) for n in range(80)])
         roles(meter)
         found[kind.contract_name] = meter
     return found
