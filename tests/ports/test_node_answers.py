@@ -1,6 +1,7 @@
 """Each real node has words of its own for a refusal; the chain port gives them one meaning."""
 
 import asyncio
+import json
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -22,9 +23,11 @@ from nftsvc.core.transaction import (
     UnsignedTransaction,
 )
 from nftsvc.core.types import Address, AssetKind, Digest, Gas, Nonce, Wei
+from tests.bench.gas.ours import SNAPSHOT, digest
 from tests.chains import deploy
 
 DEAL = AssetKind.EXPORT_CONTRACT
+HOLDER = Address(CUSTODY.address)
 POOR = account(77)
 GWEI = 10**9
 
@@ -44,10 +47,12 @@ class Live:
         ahead: int = 0,
         gas: int = 200_000,
         fee: int = 10 * GWEI,
+        holder: Address = HOLDER,
+        digest: Digest | None = None,
     ) -> SignedTransaction:
         """A new token, issued by the account of `key`."""
         signer = KeystoreSigner(Account.from_key(key))
-        call = self.chain.issuing(DEAL, [(Address(CUSTODY.address), _digest())])
+        call = self.chain.issuing(DEAL, [(holder, digest or _digest())])
         nonce = Nonce(await self.chain.nonce(signer.address) + ahead)
         return await signer.sign(
             UnsignedTransaction(self.chain.chain_id, nonce, call, Gas(gas), Wei(fee), Wei(fee))
@@ -173,6 +178,18 @@ async def test_estimate__reverts_with_arguments__is_told_by_the_errors_name(live
     await rpc.close()
     assert raw.value.data is not None
     assert raw.value.data[4:] == bytes.fromhex(BUYER.address[2:]).rjust(32, b"\0")
+
+
+async def test_issue__to_who_holds_a_token__costs_what_the_snapshot_says(live: Live) -> None:
+    kept = json.loads(SNAPSHOT.read_text("utf-8"))["ExportContract"]
+    used = []
+    for number in (0, 1):
+        signed = await live.signed(holder=Address(BUYER.address), digest=digest(number))
+        await live.chain.broadcast(signed)
+        live.node.mine()
+        receipt = live.node.call("eth_getTransactionReceipt", signed.transaction_hash)
+        used.append(int(receipt["gasUsed"], 16))
+    assert used == [kept["issue, first of its holder"], kept["issue"]]
 
 
 async def test_method__not_known__could_not_ask(live: Live) -> None:
