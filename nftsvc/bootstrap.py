@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import hmac
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -35,6 +35,7 @@ from nftsvc.adapters.sql_leases import SqlLeases
 from nftsvc.adapters.sql_ledger import SqlLedger
 from nftsvc.adapters.stores import open_stores
 from nftsvc.adapters.system_clock import SystemClock
+from nftsvc.core.assets import Issuance
 from nftsvc.core.canonical import Json
 from nftsvc.core.deployment import Deployment
 from nftsvc.core.errors import (
@@ -43,10 +44,13 @@ from nftsvc.core.errors import (
     InvalidJson,
     Misconfigured,
     NftsvcError,
+    NotFound,
     SealUnreadable,
     Unauthorized,
     Unavailable,
 )
+from nftsvc.core.handover import DisclosureFile, EnvelopeFile
+from nftsvc.core.keys import Erasure
 from nftsvc.core.trust import TrustList
 from nftsvc.core.types import (
     Address,
@@ -68,6 +72,7 @@ from nftsvc.flows.dispatch import Dispatcher
 from nftsvc.flows.draft import Drafted, Drafter
 from nftsvc.flows.erasing import Erasing
 from nftsvc.flows.follow import Follower
+from nftsvc.flows.handover import Handover
 from nftsvc.flows.heartbeat import Heartbeat
 from nftsvc.flows.issuances import Issuances
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
@@ -212,6 +217,9 @@ class Application:
             sealer=adapters.sealer,
             keyring=self._keyring,
             public_url=settings.public_url,
+        )
+        self._handover = Handover(
+            issuances=self._issuances, keyring=self._keyring, public_url=settings.public_url
         )
         self._erasing = Erasing(
             ledger=ledger,
@@ -374,6 +382,44 @@ class Application:
     ) -> HistoryPage:
         """A page of an asset's records. Raises `InvalidField`, `NotFound`."""
         return await self._reading.history(token, cursor=cursor, limit=limit)
+
+    # keys
+
+    async def disclose(self, token: str, paths: Sequence[str]) -> DisclosureFile:
+        """Some fields, to be handed on. Raises `NotFound`, `Erased`, `InvalidField`."""
+        return await self._handover.disclose(await self._issued(token), paths)
+
+    async def grant(self, token: str, *, recipient: str) -> EnvelopeFile:
+        """The asset's key for a party. Raises `NotFound`, `Erased`, `InvalidField`."""
+        return await self._handover.envelope(await self._issued(token), recipient=recipient)
+
+    async def request_erasure(self, token: str, *, by: str, reason: str) -> Erasure:
+        """The first step; see `Erasing.request`."""
+        issued = await self._issued(token)
+        return await self._erasing.request(issued.issuance, by=by, reason=reason)
+
+    async def confirm_erasure(self, token: str, *, by: str, code: str) -> Erasure:
+        """The second step; see `Erasing.confirm`."""
+        issued = await self._issued(token)
+        return await self._erasing.confirm(issued.issuance, by=by, code=code)
+
+    async def erasure(self, token: str) -> Erasure:
+        """How far an erasure is. Raises `NotFound`."""
+        found = await self._adapters.keys.erasure((await self._issued(token)).issuance)
+        if found is None:
+            raise NotFound("no erasure was requested for this asset")
+        return found
+
+    async def _issued(self, token: str) -> Issuance:
+        ledger = self._adapters.ledger
+        found = (
+            await ledger.issuance(IssuanceId(token))
+            if token.startswith("iss-")
+            else await ledger.issuance_of((await self._reading.asset(token)).asset)
+        )
+        if found is None:
+            raise NotFound("this service did not issue such an asset")
+        return found
 
     async def find_by_hash(self, digest: Digest) -> tuple[AssetId, ...]:
         """The assets with a public document of this sha256."""

@@ -166,7 +166,7 @@ class Strongroom:
         issuance = IssuanceId(f"iss-{secrets.token_hex(12)}")
         contracts = dict.fromkeys(AssetKind, ACCOUNT)
         everyone = (recipient_of(self.recovery), *recipients)
-        drafter = Drafter(sealer, ChainId(31337), ACCOUNT, contracts, ACCOUNT, everyone)
+        drafter = Drafter(sealer, ChainId(31337), (ACCOUNT,), contracts, ACCOUNT, everyone)
         key = sealer.new_key()
         sealed = sealer.seal(DOCUMENT, recipient=key.recipient)
 

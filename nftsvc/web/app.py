@@ -21,6 +21,7 @@ from nftsvc.web.routes import (
     documents,
     health,
     issuances,
+    keys,
     pages,
     stores,
     trust,
@@ -64,7 +65,18 @@ def create_app(application: Application) -> FastAPI:
     )
     app.state.application = application
     app.state.page_policy = policy
-    for noun in (batches, issuances, assets, documents, content, trust, stores, health, pages):
+    for noun in (
+        batches,
+        issuances,
+        keys,
+        assets,
+        documents,
+        content,
+        trust,
+        stores,
+        health,
+        pages,
+    ):
         app.include_router(noun.router)
     app.mount("/static", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
     app.add_middleware(SecurityHeaders, pages=policy)

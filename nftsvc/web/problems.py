@@ -24,6 +24,8 @@ _STATUS: Final[tuple[tuple[type[errors.NftsvcError], HTTPStatus], ...]] = (
     (errors.TooSlow, HTTPStatus.REQUEST_TIMEOUT),
     (errors.IdempotencyKeyBusy, HTTPStatus.CONFLICT),
     (errors.Unauthorized, HTTPStatus.UNAUTHORIZED),
+    (errors.Erased, HTTPStatus.GONE),
+    (errors.NotErasable, HTTPStatus.CONFLICT),
     (errors.NotFound, HTTPStatus.NOT_FOUND),
     (errors.ContentMissing, HTTPStatus.NOT_FOUND),
     (errors.Refused, HTTPStatus(422)),
@@ -45,6 +47,8 @@ _TITLES: Final = {
     "not-found": "Nothing here has that name",
     "content-missing": "The content is not in the store",
     "disk-full": "No room left to store the request",
+    "erased": "The asset's key was destroyed",
+    "not-erasable": "The erasure cannot be done like this",
     "internal": "The service failed",
 }
 

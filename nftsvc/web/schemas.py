@@ -104,6 +104,7 @@ class Issuance(Schema):
     events: list[StatusEvent]
     transaction: Transaction | None
     error: Failure | None
+    erased_at: datetime | None = None
     links: IssuanceLinks
     documents: list[IssuedDocument]
 
@@ -127,6 +128,44 @@ class BatchAnswer(Schema):
     status: Annotated[int, _example(202)]
     issuance: BatchIssuance | None = None
     problem: Problem | None = None
+
+
+class DisclosureFile(Schema):
+    """Fields that are shown, provable against the token: `nftsvc verify`, or the page at `link`."""
+
+    schema_: Annotated[Literal["nftsvc/disclosure/1"], Field(alias="schema")]
+    asset: Annotated[str, _example(_ASSET)]
+    link: Annotated[str, _example(f"https://register.example/verify#a={_ASSET}")]
+    manifest: Annotated[str, _example("{}")]
+    disclosures: Annotated[
+        list[str],
+        _example(["WyJfMjZiYzRMVC1hYzZxMktJNmNCVzVlcyIsICJmYW1pbHlfbmFtZSIsICJNw7ZiaXVzIl0"]),
+    ]
+
+
+class EnvelopeFile(Schema):
+    """An asset's key for one recipient: `envelope` is an age file, in base64, as is `private`."""
+
+    schema_: Annotated[Literal["nftsvc/envelope/1"], Field(alias="schema")]
+    asset: Annotated[str, _example(_ASSET)]
+    link: Annotated[str, _example(f"https://register.example/verify#a={_ASSET}")]
+    recipient: str
+    manifest: Annotated[str, _example("{}")]
+    envelope: str
+    private: str
+
+
+class Erasure(Schema):
+    """An erasure, from the request to its end. `code` is told to who asked, once."""
+
+    requested_at: datetime
+    requested_by: str
+    reason: str
+    code: str | None = None
+    confirm_from: datetime
+    confirmed_at: datetime | None
+    confirmed_by: str | None
+    finished_at: datetime | None
 
 
 class BlockRef(Schema):
@@ -155,6 +194,7 @@ class Asset(Schema):
     manifest: dict[str, Any]
     block: BlockRef
     finality: Finality
+    erased_at: datetime | None = None
 
 
 class HistoryItem(Schema):

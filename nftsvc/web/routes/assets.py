@@ -77,6 +77,7 @@ async def get_asset(token: str, response: Response, application: App) -> schemas
         manifest=view.manifest,
         block=schemas.BlockRef(number=view.block.number, hash=view.block.hash),
         finality=view.finality,
+        erased_at=view.erased_at,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import segno
 from fastapi import APIRouter, Header, Request, Response
 
-from nftsvc.core.errors import InvalidField
+from nftsvc.core.errors import Erased, InvalidField
 from nftsvc.core.types import AssetKind, IssuanceId
 from nftsvc.flows.views import IssuanceView
 from nftsvc.web import schemas
@@ -133,12 +133,19 @@ async def get_issuance(id: str, response: Response, application: App) -> schemas
 @router.get(
     "/issuances/{id}/qr.svg",
     response_class=Response,
-    responses={200: {"content": {"image/svg+xml": {}}}, 401: _PROBLEM, 404: _PROBLEM},
+    responses={
+        200: {"content": {"image/svg+xml": {}}},
+        401: _PROBLEM,
+        404: _PROBLEM,
+        410: _PROBLEM,
+    },
     summary="The verification link as a QR code",
 )
 async def get_issuance_qr(id: str, application: App) -> Response:
     """The link is a secret of whoever holds the documents: so is its picture."""
     view = await application.issuance(IssuanceId(id))
+    if view.erased_at is not None:
+        raise Erased("the asset's key was destroyed, and what opens its link with it")
     return qr_response(view.verify_link, cache="no-store")
 
 
@@ -199,6 +206,7 @@ def _issuance(view: IssuanceView, application: App) -> schemas.Issuance:
         error=schemas.Failure(code=view.error.code, detail=view.error.detail)
         if view.error
         else None,
+        erased_at=view.erased_at,
         links=schemas.IssuanceLinks(**links_of(view, base)),
         documents=[
             schemas.IssuedDocument(name=d.name, cid=d.cid, size=d.size) for d in view.documents
