@@ -5,6 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from nftsvc.adapters import key_tables as k
 from nftsvc.adapters import ledger_tables as t
 from nftsvc.adapters.database import Database
 from nftsvc.core.audits import (
@@ -21,6 +22,11 @@ from nftsvc.core.types import AssetKind, Digest, TokenId
 from nftsvc.ports import Audits
 
 _NOT_KEPT: Final = (IssuanceStatus.ACCEPTED.value, IssuanceStatus.FAILED.value)
+# What was erased is given up by the stores, and must not be brought back.
+_ERASED: Final = sa.select(k.erasures.c.issuance).where(k.erasures.c.confirmed_at.is_not(None))
+_STILL_WANTED: Final = t.content_alarms.c.cid.not_in(
+    sa.select(t.documents.c.cid).where(t.documents.c.issuance.in_(_ERASED))
+)
 
 
 class SqlAudits(Audits):
@@ -49,7 +55,10 @@ class SqlAudits(Audits):
             found = (await connection.execute(issuances)).all()
             documents = sa.select(
                 t.documents.c.issuance, t.documents.c.position, t.documents.c.cid
-            ).where(t.documents.c.issuance.in_([row.id for row in found]))
+            ).where(
+                t.documents.c.issuance.in_([row.id for row in found]),
+                t.documents.c.issuance.not_in(_ERASED),
+            )
             cids: dict[str, list[tuple[int, str]]] = {}
             for issuance, position, cid in await connection.execute(documents):
                 cids.setdefault(issuance, []).append((position, cid))
@@ -93,13 +102,18 @@ class SqlAudits(Audits):
             )
 
     async def alarms(self, *, limit: int) -> Sequence[Alarm]:
-        query = sa.select(t.content_alarms).order_by(t.content_alarms.c.since).limit(limit)
+        query = (
+            sa.select(t.content_alarms)
+            .where(_STILL_WANTED)
+            .order_by(t.content_alarms.c.since)
+            .limit(limit)
+        )
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
         return [Alarm(Cid.parse(row.cid), row.have, row.since) for row in rows]
 
     async def count_alarms(self) -> int:
-        query = sa.select(sa.func.count()).select_from(t.content_alarms)
+        query = sa.select(sa.func.count()).select_from(t.content_alarms).where(_STILL_WANTED)
         async with self._database.reading() as connection:
             return await connection.scalar(query) or 0
 

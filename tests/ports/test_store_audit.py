@@ -16,11 +16,13 @@ from nftsvc.adapters.kubo_store import KuboStore
 from nftsvc.adapters.memory_store import MemoryStore, StoreFault
 from nftsvc.adapters.replicated_store import ReplicatedStore
 from nftsvc.adapters.sql_audits import SqlAudits
+from nftsvc.adapters.sql_keys import SqlKeys
 from nftsvc.adapters.sql_ledger import SqlLedger
 from nftsvc.adapters.system_clock import SystemClock
 from nftsvc.core.audits import Alarm, Audit, AuditResult, KeptContent
 from nftsvc.core.cid import Cid
 from nftsvc.core.issuance import IssuanceStatus
+from nftsvc.core.keys import Erasure
 from nftsvc.core.types import Digest, digest_of
 from nftsvc.core.unixfs import CHUNK_BYTES
 from nftsvc.flows.store_audit import StoreAudit
@@ -134,6 +136,40 @@ async def test_kept__issuances__are_given_with_labels_once_they_were_stored(
     assert manifest.label == f"{DEAL} {token:#066x} manifest"
     assert [content.cid for content in documents] == [one.cid for one in made[0].documents]
     assert documents[1].label.endswith(" document 1")
+
+
+async def test_kept__erased_asset__keeps_its_manifest_alone_and_ends_its_alarms(
+    database: Database,
+) -> None:
+    ledger, audits, keys = SqlLedger(database), SqlAudits(database), SqlKeys(database)
+    made = request()
+    await ledger.accept(made)
+    assert await ledger.assign(DEAL, most=9, at=NOW) is not None
+    await ledger.advance(
+        [made.issuance],
+        current=IssuanceStatus.ACCEPTED,
+        to=IssuanceStatus.STORED,
+        at=NOW,
+        cause="kept",
+    )
+    document = made.documents[0].cid
+    await audits.raise_alarm(Alarm(document, 1, NOW))
+    await keys.request_erasure(
+        Erasure(
+            issuance=made.issuance,
+            requested_at=NOW,
+            requested_by="an operator",
+            reason="asked for",
+            code="code",
+            confirm_from=NOW,
+        )
+    )
+    ((_, before),) = await audits.kept(after=0, limit=5)
+    assert (len(before), await audits.count_alarms()) == (3, 1)
+    await keys.confirm_erasure(made.issuance, by="another", at=NOW)
+    ((_, after),) = await audits.kept(after=0, limit=5)
+    assert [content.label.rpartition(" ")[2] for content in after] == ["manifest"]
+    assert (await audits.count_alarms(), await audits.alarms(limit=5)) == (0, [])
 
 
 @pytest.mark.parametrize("how", ["whole", "spot"])
