@@ -84,7 +84,7 @@ class Settings(_Loaded):
         ("embedded",),
         min_length=1,
         description="Where content is kept, one store or more: embedded, embedded:/folder, "
-        "kubo+http://host:5001, s3+https://host/bucket.",
+        "kubo+http://host:5001, s3+https://host/bucket, pinning+https://host/psa.",
     )
     replicas: int = Field(
         1,

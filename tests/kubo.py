@@ -24,6 +24,7 @@ class KuboNode:
     repo: Path
     bearer_file: Path
     binary: Path
+    gateway: str | None = None
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
@@ -43,7 +44,7 @@ class KuboNode:
     def start(self) -> None:
         with (self.repo / "daemon.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self.binary, "daemon", "--offline"],
+                [self.binary, "daemon", *([] if self.gateway else ["--offline"])],
                 env={"IPFS_PATH": str(self.repo)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -81,8 +82,11 @@ def kubo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KuboNode]:
     node.kill()
 
 
-def new_node(folder: Path) -> KuboNode:
-    """A fresh repository, not started. Skips the test where there is no Kubo."""
+def new_node(folder: Path, *, gateway: bool = False) -> KuboNode:
+    """A fresh repository, not started. Skips the test where there is no Kubo.
+
+    With a `gateway`, it gives what it has over HTTP, and reaches other nodes on loopback.
+    """
     binary = parts.find("kubo")
     if binary is None:
         pytest.skip(parts.missing("kubo") or "")
@@ -102,6 +106,9 @@ def new_node(folder: Path) -> KuboNode:
         "Addresses.API": f"/ip4/127.0.0.1/tcp/{port}",
         "Addresses.Gateway": [],
         "Addresses.Swarm": [],
+        "Swarm.AddrFilters": [],
+        "Addresses.NoAnnounce": [],
+        "Gateway.NoFetch": True,
         "API.Authorizations": {
             "svc": {
                 "AuthSecret": f"bearer:{bearer_file.read_text()}",
@@ -109,10 +116,16 @@ def new_node(folder: Path) -> KuboNode:
             }
         },
     }
+    address = None
+    if gateway:
+        ports = free_port(), free_port()
+        config["Addresses.Gateway"] = f"/ip4/127.0.0.1/tcp/{ports[0]}"
+        config["Addresses.Swarm"] = [f"/ip4/127.0.0.1/tcp/{ports[1]}"]
+        address = f"http://127.0.0.1:{ports[0]}"
     for key, value in config.items():
         run("config", "--json", key, json.dumps(value))
     run("bootstrap", "rm", "--all")
-    return KuboNode(f"http://127.0.0.1:{port}", repo, bearer_file, binary)
+    return KuboNode(f"http://127.0.0.1:{port}", repo, bearer_file, binary, address)
 
 
 def free_port() -> int:

@@ -9,19 +9,21 @@ that is not among the pins.
 
 import asyncio
 import json
+import logging
 import secrets
 from collections.abc import AsyncIterable, AsyncIterator
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
+from nftsvc.adapters.http_answers import read_body, retry_after, secret_of
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentMissing, ContentUnavailable, InvalidCid, Misconfigured
 from nftsvc.core.unixfs import CHUNK_BYTES, MAX_BLOCK_BYTES, MAX_LINKS
 from nftsvc.ports import BlockReader, CheckedStore, Upload
+
+_log = logging.getLogger(__name__)
 
 _ADD: Final = {
     "cid-version": "1",
@@ -44,7 +46,6 @@ _MOST_PINS_BYTES: Final = 256 * 1024 * 1024
 _NOT_THERE: Final = ("not pinned", "ipld: could not find")
 # A body that is sent more slowly than this is given up: bytes for each second.
 _SLOWEST: Final = 1024 * 1024
-_LONGEST_WAIT: Final = 3600
 
 
 class KuboStore(CheckedStore):
@@ -69,9 +70,9 @@ class KuboStore(CheckedStore):
         headers = {"Accept-Encoding": "identity"}
         auth = None
         if bearer_file is not None:
-            headers["Authorization"] = f"Bearer {_secret(bearer_file)}"
+            headers["Authorization"] = f"Bearer {secret_of(bearer_file, who=name)}"
         elif basic_file is not None:
-            user, _, password = _secret(basic_file).partition(":")
+            user, _, password = secret_of(basic_file, who=name).partition(":")
             auth = httpx.BasicAuth(user, password)
         try:
             self._http = httpx.AsyncClient(
@@ -109,6 +110,20 @@ class KuboStore(CheckedStore):
             return {Cid.parse(pin["Cid"]).upgraded(): pin.get("Name", "") for pin in pins}
         except (ValueError, KeyError, TypeError, AttributeError, InvalidCid) as error:
             raise ContentUnavailable(f"Kubo listed no pins: {answer[:300]!r}") from error
+
+    async def addresses(self) -> list[str]:
+        """Where other nodes find this one, as multiaddresses."""
+        answer = _json(await self._ask("id", {}))
+        addresses = answer.get("Addresses") if isinstance(answer, dict) else None
+        # A node that announces no address names itself alone.
+        return [str(a) for a in addresses or () if not str(a).startswith("/p2p/")]
+
+    async def connect(self, address: str) -> None:
+        """Try to reach another node; it may as well reach this one."""
+        try:
+            await self._ask("swarm/connect", {"arg": address})
+        except (ContentUnavailable, ContentMissing) as error:
+            _log.info("%s does not reach %s: %s", self.name, address, error)
 
     async def remove(self, cid: Cid) -> None:
         """Unpin it and let Kubo collect what no pin holds. Slow: it looks at every block."""
@@ -163,7 +178,7 @@ class KuboStore(CheckedStore):
                 )
                 response = await self._http.send(request, stream=True)
                 try:
-                    body = await _read(response, most)
+                    body = await read_body(response, most=most, who="Kubo")
                 finally:
                     await response.aclose()
         except TimeoutError as error:
@@ -178,7 +193,7 @@ class KuboStore(CheckedStore):
             raise ContentMissing(arguments.get("arg", "?"), store=self.name)
         raise ContentUnavailable(
             f"Kubo answered {response.status_code}: {message}",
-            retry_after=_retry_after(response.headers.get("Retry-After", "")),
+            retry_after=retry_after(response.headers.get("Retry-After", "")),
         )
 
 
@@ -209,28 +224,6 @@ def _json(answer: bytes) -> Any:
         raise ContentUnavailable(f"Kubo answered no JSON: {answer[:300]!r}") from error
 
 
-def _retry_after(value: str) -> int:
-    """Seconds to wait, from either form of the header (RFC 9110, 10.2.3); 5 without one."""
-    try:
-        seconds = int(value)
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
-            return 5
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        seconds = int((when - datetime.now(UTC)).total_seconds()) + 1
-    return min(max(seconds, 1), _LONGEST_WAIT)
-
-
-def _secret(path: Path) -> str:
-    try:
-        return path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"cannot read Kubo's secret from {path}") from error
-
-
 async def _prolonging(
     content: AsyncIterable[bytes], limit: asyncio.Timeout
 ) -> AsyncIterator[bytes]:
@@ -252,12 +245,3 @@ async def _multipart(upload: Upload, *, boundary: str) -> AsyncIterator[bytes]:
     async for chunk in upload.chunks():
         yield chunk
     yield f"\r\n--{boundary}--\r\n".encode()
-
-
-async def _read(response: httpx.Response, most: int) -> bytes:
-    body = bytearray()
-    async for data in response.aiter_raw():
-        body += data
-        if len(body) > most:
-            raise ContentUnavailable(f"Kubo answered more than {most} bytes")
-    return bytes(body)

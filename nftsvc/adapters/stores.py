@@ -2,7 +2,9 @@
 
 `embedded`, `embedded:/folder`,
 `kubo+http://host:5001?bearer_file=/file` (or `basic_file`),
-`s3+https://host/bucket/prefix?key_file=/file` (and `region`).
+`s3+https://host/bucket/prefix?key_file=/file` (and `region`),
+`pinning+https://host/psa?token_file=/file&gateway=https://host&kubo=http://host:5001` (and the
+`bearer_file` or `basic_file` of that Kubo node, from which the service fetches).
 """
 
 from collections.abc import Sequence
@@ -12,11 +14,17 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from nftsvc.adapters.embedded_store import EmbeddedStore
 from nftsvc.adapters.kubo_store import KuboStore
+from nftsvc.adapters.pinning_store import PinningStore
 from nftsvc.adapters.replicated_store import ReplicatedStore
 from nftsvc.core.errors import Misconfigured
 from nftsvc.ports import ContentStore
 
-_OPTIONS: Final = {"kubo": {"bearer_file", "basic_file"}, "s3": {"key_file", "region"}}
+_KUBO: Final = {"bearer_file", "basic_file"}
+_OPTIONS: Final = {
+    "kubo": _KUBO,
+    "s3": {"key_file", "region"},
+    "pinning": _KUBO | {"token_file", "gateway", "kubo"},
+}
 
 
 def open_stores(lines: Sequence[str], *, folder: Path, wanted: int) -> ContentStore:
@@ -62,6 +70,17 @@ def open_store(line: str, *, folder: Path) -> ContentStore:
             name=name,
         )
     url = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
-    return KuboStore(
-        url, name=name, bearer_file=files.get("bearer_file"), basic_file=files.get("basic_file")
+    node = files.get("bearer_file"), files.get("basic_file")
+    if kind == "kubo":
+        return KuboStore(url, name=name, bearer_file=node[0], basic_file=node[1])
+    if lacking := {"token_file", "gateway", "kubo"} - options.keys():
+        raise Misconfigured(f"NFTSVC_STORES: a pinning store needs {', '.join(sorted(lacking))}")
+    return PinningStore(
+        url,
+        name=name,
+        token_file=files["token_file"],
+        gateway=options["gateway"],
+        origin=KuboStore(
+            options["kubo"], name=f"origin of {name}", bearer_file=node[0], basic_file=node[1]
+        ),
     )
