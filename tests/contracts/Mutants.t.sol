@@ -99,7 +99,7 @@ abstract contract Mutants is Platform {
         return token.recordOf(ID).headBlock;
     }
 
-    function lacks(address account, bytes32 role) internal {
+    function barred(address account, bytes32 role) internal {
         vm.prank(account);
         vm.expectRevert(abi.encodeWithSelector(IAccessControl.AccessControlUnauthorizedAccount.selector, account, role));
     }
@@ -135,17 +135,17 @@ abstract contract IssuerMutants is Mutants {
         (bytes32 registrarRole, bytes32 pauserRole) = (token.REGISTRAR_ROLE(), token.PAUSER_ROLE());
         for (uint256 i; i < 4; ++i) {
             address account = [issuer, stranger, admin, i == 3 ? registrar : pauser][i];
-            lacks(i == 2 ? registrar : account, 0);
+            barred(i == 2 ? registrar : account, 0);
             token.authorizeIssuer(stranger);
-            lacks(i == 2 ? registrar : account, 0);
+            barred(i == 2 ? registrar : account, 0);
             token.authorizeColleague(stranger, issuer);
-            lacks(i == 3 ? pauser : account, registrarRole);
+            barred(i == 3 ? pauser : account, registrarRole);
             token.suspendIssuer(issuer);
-            lacks(i == 3 ? pauser : account, registrarRole);
+            barred(i == 3 ? pauser : account, registrarRole);
             token.distrustIssuer(issuer, 1);
-            lacks(i == 3 ? registrar : account, pauserRole);
+            barred(i == 3 ? registrar : account, pauserRole);
             token.pause();
-            lacks(i == 3 ? registrar : account, pauserRole);
+            barred(i == 3 ? registrar : account, pauserRole);
             token.unpause();
         }
     }
@@ -919,9 +919,9 @@ contract ProductContentMutantsTest is IssuerMutants, RecordMutants, AnchorMutant
         product.setRoyalty(address(0), 0);
         (receiver, amount) = product.royaltyInfo(ID, 12_345);
         truth(receiver == address(0) && amount == 0, "none");
-        lacks(pauser, 0);
+        barred(pauser, 0);
         product.setRoyalty(buyer, 1);
-        lacks(stranger, 0);
+        barred(stranger, 0);
         product.setRoyalty(buyer, 1);
     }
 
