@@ -113,7 +113,11 @@ def new_node(folder: Path, *, gateway: bool = False) -> KuboNode:
             "svc": {
                 "AuthSecret": f"bearer:{bearer_file.read_text()}",
                 "AllowedPaths": ["/api/v0"],
-            }
+            },
+            "operator": {
+                "AuthSecret": f"basic:operator:{bearer_file.read_text()}",
+                "AllowedPaths": ["/api/v0"],
+            },
         },
     }
     address = None

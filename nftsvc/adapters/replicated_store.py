@@ -33,7 +33,8 @@ class ReplicatedStore(ContentStore):
         self._stores = tuple(stores)
         self._wanted = wanted
         self._failed_at: dict[str, float] = {}
-        self.name = ", ".join(store.name for store in stores)
+        names = ", ".join(store.name for store in stores)
+        self.name = names if wanted == len(stores) else f"at least {wanted} of {names}"
 
     @property
     def replicas(self) -> tuple[ContentStore, ...]:

@@ -53,11 +53,12 @@ class StoreAudit:
         self._random = random or SystemRandom()
 
     async def run(self, *, every: float) -> None:
-        """Look at one asset every so many seconds, and at those in alarm again, for ever."""
+        """Look at one asset every so many seconds, and at a content in alarm, for ever."""
         while True:
             await self._clock.sleep(every)
             try:
-                for alarm in await self._audits.alarms(limit=MOST_ALARMS):
+                if alarms := await self._audits.alarms(limit=MOST_ALARMS):
+                    alarm = self._random.choice(alarms)
                     await self.look_at(KeptContent(alarm.cid, ""), whole=True)
                 await self.sample()
             except (Unavailable, Contradiction) as error:

@@ -187,3 +187,9 @@ def test_issuance__example_of_the_description__is_accepted(service: Service) -> 
         example = properties[part]["examples"][0]
         answer = service.post(noun, part, example, files=[file], key=f"example-{noun}")
         assert answer.status_code == 202, answer.text
+
+
+def test_stores__report__only_with_a_token(service: Service) -> None:
+    assert httpx.get(f"{service.url}/v1/stores").status_code == 401
+    report = httpx.get(f"{service.url}/v1/stores", headers=AUTHORIZED).json()
+    assert (report["wanted"], report["stores"], report["lacking"]) == (1, ["embedded"], 0)

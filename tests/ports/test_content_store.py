@@ -1,5 +1,6 @@
 """One suite for every content store: the twin in memory, the embedded one, a real Kubo."""
 
+import asyncio
 import hashlib
 import io
 import random
@@ -257,6 +258,49 @@ async def test_kubo__killed_and_started_again__keeps_what_it_acknowledged(tmp_pa
     finally:
         await store.close()
         node.kill()
+
+
+@pytest.mark.needs("kubo")
+async def test_kubo__killed_during_an_add__takes_it_again_once_it_is_back(tmp_path: Path) -> None:
+    node = new_node(tmp_path)
+    node.start()
+    store = KuboStore(node.url, bearer_file=node.bearer_file)
+    data = content(CHUNK_BYTES * 40, seed=6)
+
+    async def cut_short() -> AsyncIterator[bytes]:
+        yield data[: CHUNK_BYTES * 30]
+        await asyncio.to_thread(node.kill)
+        yield data[CHUNK_BYTES * 30 :]
+
+    try:
+        with pytest.raises(ContentUnavailable):
+            await store.put(cut_short())
+        node.start()
+        assert not await store.has(cid_of_bytes(data))
+        cid = await store.put(stream(data), label="the second time")
+        assert await store.verify(cid) == len(data)
+        assert (await store.pins())[cid] == "the second time"
+    finally:
+        await store.close()
+        node.kill()
+
+
+@pytest.mark.needs("kubo")
+async def test_kubo__basic_authentication__is_taken_and_another_refused(
+    kubo: KuboNode, tmp_path: Path
+) -> None:
+    for name, secret in (("right", f"operator:{kubo.bearer}"), ("wrong", "operator:else")):
+        (tmp_path / name).write_text(secret)
+        line = f"kubo+{kubo.url}?basic_file={tmp_path}/{name}"
+        store = open_store(line, folder=tmp_path)
+        try:
+            if name == "right":
+                assert await store.verify(await store.put(stream(b"by name and password"))) == 20
+            else:
+                with pytest.raises(ContentUnavailable, match="403"):
+                    await store.ping()
+        finally:
+            await store.close()
 
 
 @pytest.mark.needs("kubo")

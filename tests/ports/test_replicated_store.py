@@ -1,5 +1,6 @@
 """Several stores as one, each of them wrong in every way that a store can be."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from nftsvc.core.errors import (
 )
 from nftsvc.core.unixfs import CHUNK_BYTES, cid_of_bytes
 from nftsvc.ports import ContentStore
+from tests.ports.test_kubo_store_faults import ADDED, FOREVER, PINNED, answer, lying
+from tests.ports.test_kubo_store_faults import DATA as ANSWERED
 
 DATA = bytes(range(256)) * 3000
 CID = cid_of_bytes(DATA)
@@ -155,6 +158,26 @@ async def test_put__a_store_that_just_failed__is_not_waited_for_where_others_are
     for _ in range(3):
         await put_and_verified(both)
     assert parts[2].asked == asked
+
+
+@pytest.mark.parametrize("command", ["add", "pin_ls", "block_get"])
+async def test_put__one_store_never_ends_its_answer__is_waited_for_once_and_does_without_it(
+    command: str,
+) -> None:
+    trickle = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + FOREVER
+    told = {"add": ADDED, "pin_ls": PINNED, "block_get": answer(ANSWERED)} | {command: trickle}
+    async with lying(**told) as (_, endless):
+        parts = stores(2)
+        enough = ReplicatedStore([*parts, endless], wanted=2)
+        cid = await enough.put(stream(ANSWERED))
+        await enough.verify(cid)
+        began = time.monotonic()
+        await enough.put(stream(ANSWERED))
+        await enough.verify(cid)
+        assert time.monotonic() - began < 0.5, "it was asked again"
+        all_three = ReplicatedStore([*parts, endless], wanted=3)
+        with pytest.raises(TooFewReplicas):
+            await all_three.verify(await all_three.put(stream(ANSWERED)))
 
 
 class Counting(MemoryStore):
