@@ -35,6 +35,7 @@ from nftsvc.adapters.sql_leases import SqlLeases
 from nftsvc.adapters.sql_ledger import SqlLedger
 from nftsvc.adapters.stores import open_stores
 from nftsvc.adapters.system_clock import SystemClock
+from nftsvc.core.anchors import Claim, read_anchor_id
 from nftsvc.core.assets import Issuance
 from nftsvc.core.canonical import Json
 from nftsvc.core.deployment import Deployment
@@ -54,6 +55,7 @@ from nftsvc.core.keys import Erasure
 from nftsvc.core.trust import TrustList
 from nftsvc.core.types import (
     Address,
+    AnchorId,
     AssetId,
     AssetKind,
     BatchId,
@@ -66,6 +68,7 @@ from nftsvc.core.types import (
 )
 from nftsvc.flows.accept import AcceptFlow, Limits, Part
 from nftsvc.flows.alarms import Alarms
+from nftsvc.flows.anchoring import AnchorFlow
 from nftsvc.flows.batch import BatchFlow, Line
 from nftsvc.flows.carry import Carrier
 from nftsvc.flows.dispatch import Dispatcher
@@ -84,7 +87,7 @@ from nftsvc.flows.sending import Sending
 from nftsvc.flows.sizing import GasMeter
 from nftsvc.flows.store_audit import StoreAudit, StoreReport
 from nftsvc.flows.storing import Storing
-from nftsvc.flows.views import AssetView, Content, HistoryPage, IssuanceView
+from nftsvc.flows.views import AnchorView, AssetView, Content, HistoryPage, IssuanceView
 from nftsvc.ports import (
     AlarmBook,
     Audits,
@@ -212,6 +215,9 @@ class Application:
             clock=clock,
             limits=ItemLimits(settings.max_documents, settings.max_file_bytes),
         )
+        self._anchors = AnchorFlow(
+            ledger=ledger, cores=adapters.cores, clock=clock, deployment=deployment
+        )
         self._issuances = Issuances(
             ledger=ledger,
             sealer=adapters.sealer,
@@ -251,6 +257,7 @@ class Application:
             clock=clock,
             deadline=settings.batch_deadline_ms / 1000,
             meter=self._meter,
+            root=self._anchors.root,
         )
         self._reconciler = Reconciler(
             ledger=ledger,
@@ -346,11 +353,12 @@ class Application:
         return self._issuances.fresh(accepted)
 
     async def accept_batch(
-        self, kind: AssetKind, lines: AsyncIterator[Line]
+        self, kind: AssetKind, lines: AsyncIterator[Line], *, anchor: str | None = None
     ) -> AsyncIterator[tuple[str | None, IssuanceView | NftsvcError]]:
         """Accept many requests, a line each; for each its key and what became of it, in order."""
         most = self.settings.max_batch_items
-        async for share in self._batches.accept(kind, lines, most=most):
+        into = read_anchor_id(anchor) if anchor is not None else None
+        async for share in self._batches.accept(kind, lines, most=most, anchor=into):
             if any(isinstance(answer.outcome, Drafted) for answer in share):
                 self._dispatcher.wake()
             known = await self._issuances.views(
@@ -364,6 +372,30 @@ class Application:
                         yield answer.key, answer.outcome
                     case issuance:
                         yield answer.key, known[issuance]
+
+    async def open_anchor(self, anchor: str) -> AnchorView:
+        """Begin an anchor, or find it. Raises `InvalidField`."""
+        return await self._anchors.open(read_anchor_id(anchor))
+
+    async def anchor(self, anchor: str) -> AnchorView:
+        """One anchor. Raises `NotFound`."""
+        return await self._anchors.look(AnchorId(anchor))
+
+    async def seal_anchor(self, anchor: str) -> AnchorView:
+        """Take no further leaves. Raises `NotFound`, `InvalidField`."""
+        found = await self._anchors.seal(AnchorId(anchor))
+        self._dispatcher.wake()
+        return found
+
+    async def proof(self, id: IssuanceId) -> Claim:
+        """What claims an anchored issuance's token. Raises `NotFound`."""
+        return await self._anchors.proof(id)
+
+    async def claim(self, id: IssuanceId) -> IssuanceView:
+        """Issue the token of an anchored issuance. Raises `NotFound`, `InvalidField`."""
+        await self._anchors.claim(id)
+        self._dispatcher.wake()
+        return await self._issuances.view(id)
 
     async def issuance(self, id: IssuanceId) -> IssuanceView:
         """One issuance. Raises `NotFound`."""

@@ -179,6 +179,15 @@ def import_deals(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check every row; ask no service, send nothing.")
     ] = False,
+    anchor: Annotated[
+        bool,
+        typer.Option(
+            "--anchor", help="Anchor all rows by one Merkle root; tokens are claimed on demand."
+        ),
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Follow the anchor until it is final.")
+    ] = False,
     report: Annotated[
         Path | None,
         typer.Option("--report", help="Where refused rows are told; by default beside the table."),
@@ -202,12 +211,26 @@ def import_deals(
             table,
             report=report or table.with_suffix(".refused.csv"),
             dry_run=dry_run,
+            anchor=anchor,
+            wait=wait,
             patience=patience,
             service=service,
             token="" if dry_run else _secret(token_file),
             as_json=as_json,
         )
     )
+
+
+@app.command()
+def claim(
+    issuance: Annotated[str, typer.Argument(help="An anchored issuance, as the import noted it.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it until it is final.")] = False,
+    service: Service = DEFAULT_SERVICE,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Issue the token of a document that was anchored with many others."""
+    _run(_claim(issuance, wait=wait, service=service, token=_secret(token_file), as_json=as_json))
 
 
 @app.command()
@@ -302,6 +325,8 @@ async def _import(
     *,
     report: Path,
     dry_run: bool,
+    anchor: bool,
+    wait: bool,
     patience: float,
     service: str,
     token: str,
@@ -309,7 +334,7 @@ async def _import(
 ) -> None:
     from nftsvc import importing
 
-    rows = importing.Table(table, folder)
+    rows, anchored = importing.Table(table, folder), None
     columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=as_json) as progress:
         bar = progress.add_task("checking" if dry_run else "sending", total=rows.count())
@@ -323,23 +348,47 @@ async def _import(
             journal = importing.Journal(table.with_suffix(".journal.ndjson"))
             try:
                 async with ServiceClient(service, token=token, timeout=120) as client:
+                    name = rows.anchor() if anchor else None
+                    if name is not None:
+                        await client.open_anchor(name)
                     importer = importing.Importer(
                         client,
                         journal,
                         patience=patience,
                         on_progress=lambda count: progress.advance(bar, count),
+                        anchor=name,
                     )
                     outcome = await importer.send(rows)
+                    if name is not None and outcome.accepted + outcome.already:
+                        anchored = await client.seal_anchor(name)
+                        if wait:
+                            async for anchored in client.follow_anchor(name):
+                                progress.update(bar, description=str(anchored["status"]))
             except* Unavailable as away:
                 raise away.exceptions[0] from None
             finally:
                 journal.close()
     importing.write_report(report, outcome.refusals)
+    counts = outcome.to_json() | ({"anchor": anchored} if anchored else {})
     if as_json:
-        typer.echo(json.dumps(outcome.to_json() | {"report": str(report)}))
+        typer.echo(json.dumps(counts | {"report": str(report)}))
     else:
-        terminal.show_import(out, outcome.to_json(), report=str(report), dry_run=dry_run)
-    if outcome.refusals:
+        terminal.show_import(out, counts, report=str(report), dry_run=dry_run)
+    if outcome.refusals or (anchored or {}).get("status") == "failed":
+        raise typer.Exit(REFUSED)
+
+
+async def _claim(issuance_id: str, *, wait: bool, service: str, token: str, as_json: bool) -> None:
+    async with ServiceClient(service, token=token) as client:
+        issuance = await client.claim(issuance_id)
+        if wait:
+            async for step in client.follow_claim(issuance_id):
+                issuance = step
+    if as_json:
+        typer.echo(json.dumps(issuance, ensure_ascii=False))
+    else:
+        terminal.show_issuance(out, issuance)
+    if issuance["leaf"]["claim"]["status"] == "failed":
         raise typer.Exit(REFUSED)
 
 

@@ -118,6 +118,14 @@ class Table:
                 deal = deal_of(cells)
                 yield Row(number, _key(deal, files), deal, tuple(files))
 
+    def anchor(self) -> str:
+        """A name for an anchor of exactly these rows: the same whenever the import is repeated."""
+        digest = hashlib.sha256()
+        for row in self.rows():
+            if isinstance(row, Row):
+                digest.update(row.key.encode())
+        return f"import-{digest.hexdigest()[:32]}"
+
     def problems(self) -> Iterator[list[Refusal]]:
         """For each row all that is wrong with it, without asking anybody."""
         for number, cells in self._cells():

@@ -66,7 +66,11 @@ def show_issuance(console: Console, issuance: dict[str, Any]) -> None:
     }
     if issuance.get("error"):
         rows["error"] = f"{issuance['error']['code']}: {issuance['error']['detail']}"
-    for name, value in (rows | (issuance.get("links") or {})).items():
+    if leaf := issuance.get("leaf"):
+        rows["anchor"] = f"{leaf['anchor']} {leaf['root'] or ''}".rstrip()
+        rows["claim"] = leaf["claim"]["status"] if leaf["claim"] else "none"
+    links = {name: link for name, link in (issuance.get("links") or {}).items() if link}
+    for name, value in (rows | links).items():
         _line(console, f"{name:<10}{value}")
 
 
@@ -78,6 +82,8 @@ def show_import(console: Console, counts: dict[str, Any], *, report: str, dry_ru
     else:
         already = f", {counts['already']} before" if counts["already"] else ""
         _line(console, f"{counts['accepted']} of {counts['rows']} rows accepted{already}")
+    if anchored := counts.get("anchor"):
+        _line(console, f"anchor {anchored['id']}: {anchored['status']} {anchored['root'] or ''}")
     if refused:
         _line(console, f"{refused} refused: see {report}")
 

@@ -167,6 +167,7 @@ async def until(
 
 def link_of(view: IssuanceView) -> VerificationLink:
     """The link that the buyer gets."""
+    assert view.verify_link is not None
     return VerificationLink.parse(view.verify_link)
 
 

@@ -10,7 +10,9 @@ from eth_hash.auto import keccak
 from eth_utils.abi import collapse_if_tuple
 
 from nftsvc.adapters.artifacts import artifact
+from nftsvc.core.anchors import Claim
 from nftsvc.core.history import RecordEvent, RecordKind
+from nftsvc.core.merkle import MerkleRoot
 from nftsvc.core.transaction import Call
 from nftsvc.core.types import (
     Address,
@@ -57,6 +59,18 @@ def issuing(kind: AssetKind, items: Sequence[tuple[Address, Digest]], *, contrac
         *(digest for _, digest in items),
     ]
     return Call(contract, _selector(_entry(kind, "function", "issueMany")) + b"".join(words))
+
+
+def attesting(kind: AssetKind, root: MerkleRoot, *, contract: Address) -> Call:
+    """The call that anchors a root (`attestTree`)."""
+    return Call(contract, _encode(kind, "attestTree", [root]))
+
+
+def claiming(kind: AssetKind, claim: Claim, *, contract: Address) -> Call:
+    """The call that issues the token of a leaf (`claimOne`)."""
+    leaf = claim.leaf
+    given = [claim.issuer, claim.root, leaf.holder, leaf.digest, list(claim.proof)]
+    return Call(contract, _encode(kind, "claimOne", given))
 
 
 def read_issuing(data: bytes) -> list[tuple[Address, Digest]]:

@@ -7,9 +7,11 @@ from typing import Any, Final
 from nftsvc.adapters import contract_abi
 from nftsvc.adapters.json_rpc import JsonRpc, RpcRefusal
 from nftsvc.adapters.rpc_refusals import broadcast_refusal, is_known
+from nftsvc.core.anchors import Claim
 from nftsvc.core.errors import ChainUnavailable, TransactionRefused
 from nftsvc.core.fees import TERMS, FeePreset
 from nftsvc.core.history import Block, Heads, RecordEvent
+from nftsvc.core.merkle import MerkleRoot
 from nftsvc.core.transaction import Call, Fees, Receipt, SignedTransaction
 from nftsvc.core.types import (
     Address,
@@ -60,6 +62,12 @@ class EvmChain(Chain):
 
     def issuing(self, kind: AssetKind, items: Sequence[tuple[Address, Digest]]) -> Call:
         return contract_abi.issuing(kind, items, contract=self._contracts[kind])
+
+    def attesting(self, kind: AssetKind, root: MerkleRoot) -> Call:
+        return contract_abi.attesting(kind, root, contract=self._contracts[kind])
+
+    def claiming(self, kind: AssetKind, claim: Claim) -> Call:
+        return contract_abi.claiming(kind, claim, contract=self._contracts[kind])
 
     async def _chain_id(self) -> ChainId:
         return ChainId(self._number(await self._ask("eth_chainId")))

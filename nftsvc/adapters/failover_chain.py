@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
+from nftsvc.core.anchors import Claim
 from nftsvc.core.errors import ChainUnavailable, TransactionRefused, WrongChain
 from nftsvc.core.history import Block, Heads, RecordEvent
+from nftsvc.core.merkle import MerkleRoot
 from nftsvc.core.transaction import Call, Fees, Receipt, SignedTransaction
 from nftsvc.core.types import (
     Address,
@@ -37,6 +39,12 @@ class FailoverChain(Chain):
 
     def issuing(self, kind: AssetKind, items: Sequence[tuple[Address, Digest]]) -> Call:
         return self._chains[0].issuing(kind, items)
+
+    def attesting(self, kind: AssetKind, root: MerkleRoot) -> Call:
+        return self._chains[0].attesting(kind, root)
+
+    def claiming(self, kind: AssetKind, claim: Claim) -> Call:
+        return self._chains[0].claiming(kind, claim)
 
     async def check_identity(self) -> None:
         """Raises `WrongChain` if any endpoint that answers speaks for another chain."""

@@ -13,11 +13,12 @@ from nftsvc.adapters import ledger_tables as t
 from nftsvc.core.assets import Envelope, Failure, Issuance, KeptDocument, TransactionSeen
 from nftsvc.core.cid import Cid
 from nftsvc.core.history import Block, RecordEvent, RecordKind
-from nftsvc.core.issuance import IssuanceStatus, StatusChange, may_become
+from nftsvc.core.issuance import IssuanceStatus, StatusChange, Way, may_become
 from nftsvc.core.keys import AssetKey, KekId, SharePlace, Wrapped
 from nftsvc.core.transaction import Attempt, SignedTransaction
 from nftsvc.core.types import (
     Address,
+    AnchorId,
     AssetId,
     AssetKind,
     BatchId,
@@ -79,6 +80,8 @@ async def read_issuances(
             transaction=adopted.get(row.id)
             or (seen.get(row.batch) if _is_sent(row.status) else None),
             failure=Failure(row.failure_code, row.failure_detail) if row.failure_code else None,
+            way=Way(row.way),
+            anchor=_optional(AnchorId, row.anchor),
         )
         for row in rows
     )

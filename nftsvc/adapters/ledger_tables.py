@@ -59,8 +59,11 @@ issuances: Final = sa.Table(
     sa.Column("issuer", sa.String(42), nullable=False),
     sa.Column("failure_code", sa.String(80)),
     sa.Column("failure_detail", sa.Text),
+    sa.Column("way", sa.String(8), nullable=False, server_default="token"),
+    sa.Column("anchor", sa.String(40)),
     sa.Index("ix_issuances_kind_batch_ordinal", "kind", "batch", "ordinal"),
     sa.Index("ix_issuances_batch", "batch"),
+    sa.Index("ix_issuances_anchor_status", "anchor", "status"),
 )
 
 issuance_events: Final = sa.Table(
@@ -101,6 +104,17 @@ envelopes: Final = sa.Table(
     sa.Column("issuance", sa.ForeignKey("issuances.id"), nullable=False, index=True),
     sa.Column("recipient", sa.Text, nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+
+anchors: Final = sa.Table(
+    "anchors",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("sealed_at", Instant),
+    sa.Column("root", Hex32),
+    sa.Column("issuer", sa.String(42)),
+    sa.Column("nodes", sa.LargeBinary),
 )
 
 held_files: Final = sa.Table(

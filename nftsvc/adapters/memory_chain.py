@@ -18,8 +18,10 @@ from eth_hash.auto import keccak
 from hexbytes import HexBytes
 
 from nftsvc.adapters import contract_abi
+from nftsvc.core.anchors import Claim
 from nftsvc.core.errors import ChainUnavailable, TransactionRefused
 from nftsvc.core.history import Block, Heads, RecordEvent, RecordKind
+from nftsvc.core.merkle import MerkleRoot
 from nftsvc.core.transaction import BroadcastRefusal, Call, Fees, Receipt, SignedTransaction
 from nftsvc.core.types import (
     Address,
@@ -164,6 +166,12 @@ class MemoryChain(Chain):
 
     def issuing(self, kind: AssetKind, items: Sequence[tuple[Address, Digest]]) -> Call:
         return contract_abi.issuing(kind, items, contract=self._contracts[kind])
+
+    def attesting(self, kind: AssetKind, root: MerkleRoot) -> Call:
+        return contract_abi.attesting(kind, root, contract=self._contracts[kind])
+
+    def claiming(self, kind: AssetKind, claim: Claim) -> Call:
+        return contract_abi.claiming(kind, claim, contract=self._contracts[kind])
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -114,6 +114,45 @@ class ServiceClient:
         except ValueError as error:
             raise Unavailable("the service did not answer with lines of JSON") from error
 
+    async def open_anchor(self, anchor: str) -> dict[str, Any]:
+        """Begin an anchor, or find it."""
+        return _json(await self._send(self._http.build_request("PUT", f"/v1/anchors/{anchor}")))
+
+    async def seal_anchor(self, anchor: str) -> dict[str, Any]:
+        """Have what came in anchored."""
+        path = f"/v1/anchors/{anchor}:seal"
+        return _json(await self._send(self._http.build_request("POST", path)))
+
+    async def claim(self, issuance_id: str) -> dict[str, Any]:
+        """Have the token of an anchored issuance issued."""
+        path = f"/v1/issuances/{issuance_id}:claim"
+        return _json(await self._send(self._http.build_request("POST", path)))
+
+    async def follow_anchor(self, anchor: str) -> AsyncIterator[dict[str, Any]]:
+        """The anchor each time that its status changed, until it has ended."""
+        seen = None
+        while True:
+            found = await self.get(f"/v1/anchors/{anchor}")
+            if found["status"] != seen:
+                seen = found["status"]
+                yield found
+            if seen in TERMINAL:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def follow_claim(self, issuance_id: str) -> AsyncIterator[dict[str, Any]]:
+        """The issuance each time that its claim has got further, until that has ended."""
+        seen = None
+        while True:
+            issuance = await self.get(f"/v1/issuances/{issuance_id}")
+            status = ((issuance.get("leaf") or {}).get("claim") or {}).get("status")
+            if status != seen:
+                seen = status
+                yield issuance
+            if seen in TERMINAL:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
     async def follow(self, issuance_id: str) -> AsyncIterator[dict[str, Any]]:
         """The issuance each time that it changed, until it has ended."""
         seen = -1

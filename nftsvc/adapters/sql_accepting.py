@@ -11,9 +11,9 @@ from nftsvc.adapters import ledger_tables as t
 from nftsvc.adapters.database import Database
 from nftsvc.adapters.sql_keys import insert_keys
 from nftsvc.core.assets import Issuance, IssuanceRequest
-from nftsvc.core.errors import IdempotencyKeyReused, LedgerUnavailable
-from nftsvc.core.issuance import ACCEPTED_CAUSE, IssuanceStatus
-from nftsvc.core.types import IssuanceId
+from nftsvc.core.errors import IdempotencyKeyReused, InvalidField, LedgerUnavailable, Refused
+from nftsvc.core.issuance import ACCEPTED_CAUSE, IssuanceStatus, Way
+from nftsvc.core.types import AnchorId, IssuanceId
 from nftsvc.ports import KnownRequest
 
 AT_ONCE: Final = 500
@@ -25,33 +25,32 @@ class SqlAccepting:
 
     _database: Database
 
-    async def accept_all(
-        self, requests: Sequence[IssuanceRequest]
-    ) -> list[IssuanceId | IdempotencyKeyReused]:
-        first: dict[str, IssuanceRequest] = {}
-        for request in requests:
-            first.setdefault(request.idempotency_key, request)
+    async def accept_all(self, requests: Sequence[IssuanceRequest]) -> list[IssuanceId | Refused]:
         async with self._database.writing() as connection:
+            closed = await _closed(connection, requests)
+            first: dict[str, IssuanceRequest] = {}
+            for request in requests:
+                if request.anchor not in closed:
+                    first.setdefault(request.idempotency_key, request)
             # In the order of the keys: two processes never wait for each other crosswise.
-            await connection.execute(
-                self._database.insert_new(t.idempotency_keys),
-                [
-                    {
-                        "key": key,
-                        "fingerprint": first[key].fingerprint,
-                        "issuance": first[key].issuance,
-                        "at": first[key].accepted_at,
-                    }
-                    for key in sorted(first)
-                ],
-            )
-            known = await _known(connection, first)
-            if len(known) != len(first):
+            keys = [
+                {
+                    "key": key,
+                    "fingerprint": first[key].fingerprint,
+                    "issuance": first[key].issuance,
+                    "at": first[key].accepted_at,
+                }
+                for key in sorted(first)
+            ]
+            if keys:
+                await connection.execute(self._database.insert_new(t.idempotency_keys), keys)
+            known = await _known(connection, {r.idempotency_key for r in requests})
+            if not first.keys() <= known.keys():
                 raise LedgerUnavailable("an idempotency key vanished while it was written")
             new = [r for r in first.values() if known[r.idempotency_key].issuance == r.issuance]
             await _insert(connection, new)
             await insert_keys(connection, self._database, new)
-        return [_answer(request, known[request.idempotency_key]) for request in requests]
+        return [_answer(request, known.get(request.idempotency_key)) for request in requests]
 
     async def requests_of(self, keys: Collection[str]) -> Mapping[str, KnownRequest]:
         async with self._database.reading() as connection:
@@ -84,7 +83,26 @@ class SqlAccepting:
                 )
 
 
-def _answer(request: IssuanceRequest, known: KnownRequest) -> IssuanceId | IdempotencyKeyReused:
+async def _closed(
+    connection: AsyncConnection, requests: Sequence[IssuanceRequest]
+) -> frozenset[AnchorId]:
+    """The anchors of the requests that take no leaves. Those that do stay open until the end."""
+    wanted = {request.anchor for request in requests if request.anchor is not None}
+    if not wanted:
+        return frozenset()
+    query = (
+        sa.select(t.anchors.c.id)
+        .where(t.anchors.c.id.in_(sorted(wanted)), t.anchors.c.sealed_at.is_(None))
+        .with_for_update(read=True)
+    )
+    return frozenset(wanted) - {
+        AnchorId(id_) for id_ in (await connection.execute(query)).scalars()
+    }
+
+
+def _answer(request: IssuanceRequest, known: KnownRequest | None) -> IssuanceId | Refused:
+    if known is None:
+        return InvalidField("anchor", reason="not-open", detail="the anchor takes no items")
     if known.fingerprint != request.fingerprint:
         return IdempotencyKeyReused("the Idempotency-Key was used for another request")
     return known.issuance
@@ -131,6 +149,8 @@ def _issuance_row(request: IssuanceRequest) -> dict[str, Any]:
         "status": IssuanceStatus.ACCEPTED.value,
         "accepted_at": request.accepted_at,
         "issuer": request.issuer,
+        "way": (Way.TOKEN if request.anchor is None else Way.LEAF).value,
+        "anchor": request.anchor,
     }
 
 

@@ -17,7 +17,7 @@ from nftsvc.core.audits import (
     content_label,
 )
 from nftsvc.core.cid import Cid
-from nftsvc.core.issuance import IssuanceStatus
+from nftsvc.core.issuance import IssuanceStatus, Way
 from nftsvc.core.types import AssetKind, Digest, TokenId
 from nftsvc.ports import Audits
 
@@ -47,7 +47,11 @@ class SqlAudits(Audits):
             sa.select(
                 t.issuances.c.ordinal, t.issuances.c.id, t.issuances.c.kind, t.issuances.c.token_id
             )
-            .where(t.issuances.c.ordinal > after, t.issuances.c.status.not_in(_NOT_KEPT))
+            .where(
+                t.issuances.c.ordinal > after,
+                t.issuances.c.status.not_in(_NOT_KEPT),
+                t.issuances.c.way != Way.ANCHOR.value,
+            )
             .order_by(t.issuances.c.ordinal)
             .limit(limit)
         )

@@ -16,11 +16,12 @@ from nftsvc.adapters import ledger_rows as rows
 from nftsvc.adapters import ledger_tables as t
 from nftsvc.adapters.database import Database
 from nftsvc.adapters.sql_accepting import SqlAccepting
+from nftsvc.adapters.sql_anchoring import SqlAnchoring
 from nftsvc.adapters.sql_records import SqlRecords
 from nftsvc.adapters.sql_transactions import SqlTransactions
 from nftsvc.core.assets import Failure, Issuance, KeptDocument
 from nftsvc.core.cid import Cid
-from nftsvc.core.issuance import IssuanceStatus, may_become
+from nftsvc.core.issuance import IssuanceStatus, Way, may_become
 from nftsvc.core.types import (
     AssetId,
     AssetKind,
@@ -31,7 +32,7 @@ from nftsvc.core.types import (
 from nftsvc.ports import Fence, Ledger
 
 
-class SqlLedger(SqlAccepting, SqlTransactions, SqlRecords, Ledger):
+class SqlLedger(SqlAccepting, SqlAnchoring, SqlTransactions, SqlRecords, Ledger):
     """The ledger in one SQL database."""
 
     def __init__(self, database: Database) -> None:
@@ -94,23 +95,25 @@ class SqlLedger(SqlAccepting, SqlTransactions, SqlRecords, Ledger):
                 await connection.execute(sa.insert(t.issuance_events).values(event))
 
     async def has_unassigned(self) -> bool:
-        some = sa.or_(*map(_unassigned, AssetKind))
+        some = sa.or_(*(_unassigned(kind, way) for kind in AssetKind for way in Way))
         async with self._database.reading() as connection:
             found = await connection.execute(sa.select(t.issuances.c.ordinal).where(some).limit(1))
             return found.one_or_none() is not None
 
-    async def assign(self, kind: AssetKind, *, most: int, at: datetime) -> BatchId | None:
+    async def assign(
+        self, kind: AssetKind, *, most: int, at: datetime, way: Way = Way.TOKEN
+    ) -> BatchId | None:
         # A batch is one transaction, so all of it is issued by one key.
         oldest = (
             sa.select(t.issuances.c.issuer)
-            .where(_unassigned(kind))
+            .where(_unassigned(kind, way))
             .order_by(t.issuances.c.ordinal)
             .limit(1)
             .scalar_subquery()
         )
         chosen = (
             sa.select(t.issuances.c.id)
-            .where(_unassigned(kind), t.issuances.c.issuer == oldest)
+            .where(_unassigned(kind, way), t.issuances.c.issuer == oldest)
             .order_by(t.issuances.c.ordinal)
             .limit(most)
             .with_for_update(skip_locked=True)
@@ -184,14 +187,17 @@ class SqlLedger(SqlAccepting, SqlTransactions, SqlRecords, Ledger):
         return rows.document_of(row) if row is not None else None
 
     async def is_manifest(self, digest: Digest) -> bool:
-        query = sa.select(t.issuances.c.ordinal).where(t.issuances.c.token_id == digest.hex())
+        query = sa.select(t.issuances.c.ordinal).where(
+            t.issuances.c.token_id == digest.hex(), t.issuances.c.way != Way.ANCHOR.value
+        )
         async with self._database.reading() as connection:
             return (await connection.execute(query)).one_or_none() is not None
 
 
-def _unassigned(kind: AssetKind) -> sa.ColumnElement[bool]:
+def _unassigned(kind: AssetKind, way: Way) -> sa.ColumnElement[bool]:
     return sa.and_(
         t.issuances.c.kind == kind.value,
+        t.issuances.c.way == way.value,
         t.issuances.c.batch.is_(None),
         t.issuances.c.status.in_([IssuanceStatus.ACCEPTED.value, IssuanceStatus.STORED.value]),
     )

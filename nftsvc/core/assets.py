@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from nftsvc.core.cid import Cid
-from nftsvc.core.issuance import IssuanceStatus, StatusChange
+from nftsvc.core.issuance import IssuanceStatus, StatusChange, Way
 from nftsvc.core.keys import AssetKey
 from nftsvc.core.types import (
     Address,
+    AnchorId,
     AssetId,
     AssetKind,
     BatchId,
@@ -71,6 +72,7 @@ class IssuanceRequest:
     held: tuple[HeldFile, ...] = ()
     identity: str | None = field(default=None, repr=False)
     key: AssetKey | None = None
+    anchor: AnchorId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +112,5 @@ class Issuance:
     batch: BatchId | None = None
     transaction: TransactionSeen | None = None
     failure: Failure | None = None
+    way: Way = Way.TOKEN
+    anchor: AnchorId | None = None

@@ -36,6 +36,19 @@ class IssuanceStatus(StrEnum):
         return not TRANSITIONS[self]
 
 
+class Way(StrEnum):
+    """How an issuance comes on the chain.
+
+    As a token of its own, or as a leaf under an anchor's root, which may then be claimed; the
+    anchor itself goes its way as an issuance too.
+    """
+
+    TOKEN = "token"
+    LEAF = "leaf"
+    ANCHOR = "anchor"
+    CLAIM = "claim"
+
+
 _S = IssuanceStatus
 
 TRANSITIONS: Final[Mapping[IssuanceStatus, frozenset[IssuanceStatus]]] = MappingProxyType(

@@ -84,6 +84,11 @@ class MerkleTree:
     def root(self) -> MerkleRoot:
         return MerkleRoot(self._nodes[0])
 
+    @property
+    def nodes(self) -> Sequence[bytes]:
+        """All nodes in the standard order (3)."""
+        return self._nodes
+
     def proof(self, number: int) -> tuple[bytes, ...]:
         """What proves leaf `number`, from its sibling up to the root's child."""
         node, found = self._place[number], []

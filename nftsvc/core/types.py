@@ -39,6 +39,8 @@ Gas = NewType("Gas", int)
 ChainId = NewType("ChainId", int)
 IssuanceId = NewType("IssuanceId", str)
 BatchId = NewType("BatchId", str)
+AnchorId = NewType("AnchorId", str)
+"""Chosen by whoever opens the anchor."""
 WorkerId = NewType("WorkerId", str)
 """One process of the service, from its start to its end."""
 

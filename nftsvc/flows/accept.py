@@ -19,6 +19,7 @@ from nftsvc.core.errors import (
     IdempotencyKeyBusy,
     IdempotencyKeyReused,
     InvalidField,
+    Refused,
     TooSlow,
 )
 from nftsvc.core.manifest import MAX_DOCUMENTS
@@ -102,7 +103,7 @@ class AcceptFlow:
 
     async def _accept_all(
         self, requests: Sequence[IssuanceRequest]
-    ) -> Sequence[IssuanceId | IdempotencyKeyReused]:
+    ) -> Sequence[IssuanceId | Refused]:
         return await self._ledger.accept_all(await self._keyring.keep(requests))
 
     async def _accept(self, kind: AssetKind, key: str, parts: AsyncIterator[Part]) -> Accepted:

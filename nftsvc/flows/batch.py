@@ -13,11 +13,11 @@ repeated and gives the same answers.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from nftsvc.core.errors import InvalidField, NftsvcError, TooLarge, Unavailable
-from nftsvc.core.types import AssetKind, IssuanceId
+from nftsvc.core.types import AnchorId, AssetKind, IssuanceId
 from nftsvc.flows.draft import Drafted, Drafter
 from nftsvc.flows.item import DraftedItem, ItemLimits, draft_items
 from nftsvc.flows.keyring import Keyring
@@ -59,13 +59,21 @@ class BatchFlow:
         self._limits = limits
 
     async def accept(
-        self, kind: AssetKind, lines: AsyncIterator[Line], *, most: int
+        self,
+        kind: AssetKind,
+        lines: AsyncIterator[Line],
+        *,
+        most: int,
+        anchor: AnchorId | None = None,
     ) -> AsyncIterator[list[Answer]]:
-        """An answer for each line, in their order; beyond `most` lines each is refused."""
+        """An answer for each line, in their order; beyond `most` lines each is refused.
+
+        With an `anchor` they become its leaves instead of tokens.
+        """
         under_way = deque[asyncio.Task[list[Answer]]]()
         try:
             async for share in _shares(lines, most=most):  # 1
-                under_way.append(asyncio.create_task(self._accept(kind, share)))
+                under_way.append(asyncio.create_task(self._accept(kind, share, anchor)))
                 if len(under_way) == UNDER_WAY:
                     yield await under_way.popleft()
             while under_way:
@@ -74,7 +82,9 @@ class BatchFlow:
             # What was read is written down to its end: the caller may be gone, the deals are not.
             await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def _accept(self, kind: AssetKind, share: Sequence[Line | InvalidField]) -> list[Answer]:
+    async def _accept(
+        self, kind: AssetKind, share: Sequence[Line | InvalidField], anchor: AnchorId | None
+    ) -> list[Answer]:
         lines = [line for line in share if not isinstance(line, InvalidField)]
         try:
             items = await self._cores.run(  # 2
@@ -87,13 +97,15 @@ class BatchFlow:
             )
         except Unavailable as error:
             return [Answer(None, error) for _ in share]
-        answers = iter(await self._write(items))
+        answers = iter(await self._write(items, anchor))
         return [
             Answer(None, line) if isinstance(line, InvalidField) else next(answers)
             for line in share
         ]
 
-    async def _write(self, items: Sequence[DraftedItem]) -> list[Answer]:
+    async def _write(self, items: Sequence[DraftedItem], anchor: AnchorId | None) -> list[Answer]:
+        if anchor is not None:
+            items = [_under(anchor, item) for item in items]
         requests = [item.outcome.request for item in items if isinstance(item.outcome, Drafted)]
         try:
             kept = await self._keyring.keep(requests)
@@ -112,6 +124,13 @@ class BatchFlow:
                     outcome = found
             answers.append(Answer(item.key, outcome))
         return answers
+
+
+def _under(anchor: AnchorId, item: DraftedItem) -> DraftedItem:
+    if not isinstance(item.outcome, Drafted):
+        return item
+    request = replace(item.outcome.request, anchor=anchor)
+    return replace(item, outcome=replace(item.outcome, request=request))
 
 
 async def _shares(

@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
+from itertools import product
 from typing import Final
 
 from nftsvc.core.errors import NftsvcError
+from nftsvc.core.issuance import Way
 from nftsvc.core.types import AssetKind
 from nftsvc.flows.carry import Carrier
 from nftsvc.flows.sizing import GasMeter
@@ -14,13 +17,17 @@ from nftsvc.ports import Clock, Ledger
 POLL_SECONDS: Final = 0.25
 """How often a worker looks for what another process accepted."""
 
+LEAVES_TOGETHER: Final = 1000
+"""They share no transaction, only the work of storing them."""
+
 _log = logging.getLogger(__name__)
 
 
 class Dispatcher:
     """`deadline` in seconds is how long the first issuance waits for others to join it.
 
-    `meter` says how many of them a transaction carries.
+    `meter` says how many of them a transaction carries; `root` gives anchors that are ready their
+    root, which is then an issuance like others.
     """
 
     def __init__(
@@ -31,12 +38,14 @@ class Dispatcher:
         clock: Clock,
         deadline: float,
         meter: GasMeter | None = None,
+        root: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._ledger = ledger
         self._carrier = carrier
         self._clock = clock
         self._deadline = deadline
         self._meter = meter or GasMeter()
+        self._root = root or _nothing
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -48,6 +57,7 @@ class Dispatcher:
         while True:
             try:
                 await self._carrier.take_up()
+                await self._root()
                 if self._woken.is_set() or await self._ledger.has_unassigned():
                     await self._clock.sleep(self._deadline)
                     self._woken.clear()
@@ -60,8 +70,18 @@ class Dispatcher:
                     await self._woken.wait()
 
     async def _dispatch(self) -> None:
-        for kind in AssetKind:
+        together = {
+            Way.TOKEN: self._meter.most,
+            Way.LEAF: LEAVES_TOGETHER,
+            Way.ANCHOR: 1,
+            Way.CLAIM: 1,
+        }
+        for kind, (way, most) in product(AssetKind, together.items()):
             while batch := await self._ledger.assign(
-                kind, most=self._meter.most, at=self._clock.now()
+                kind, most=most, at=self._clock.now(), way=way
             ):
                 await self._carrier.carry(batch)
+
+
+async def _nothing() -> None:
+    pass

@@ -1,19 +1,27 @@
 """What the platform is shown of one of its issuances."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Final
 
 from nftsvc.core.assets import Issuance
 from nftsvc.core.cid import Cid
 from nftsvc.core.drafting import PrivateDocument, PrivatePart
 from nftsvc.core.errors import Erased, NotFound
-from nftsvc.core.issuance import ACCEPTED_CAUSE, IssuanceStatus, StatusChange
+from nftsvc.core.issuance import ACCEPTED_CAUSE, IssuanceStatus, StatusChange, Way
 from nftsvc.core.link import VerificationLink
 from nftsvc.core.manifest import Manifest
-from nftsvc.core.types import Digest, IssuanceId, digest_of
+from nftsvc.core.merkle import MerkleRoot
+from nftsvc.core.types import AnchorId, Digest, IssuanceId, digest_of
 from nftsvc.flows.draft import Drafted
 from nftsvc.flows.keyring import Keyring
-from nftsvc.flows.views import DocumentView, IssuanceView
+from nftsvc.flows.views import DocumentView, IssuanceView, LeafView
 from nftsvc.ports import Ledger, Sealer
+
+_Anchored = Mapping[AnchorId, Issuance | None]
+_S = IssuanceStatus
+_BEFORE_THE_CHAIN: Final = (_S.ACCEPTED, _S.STORED)
+_ON_CHAIN: Final = frozenset({_S.MINED, _S.SAFE, _S.FINALIZED})
 
 
 class Issuances:
@@ -30,14 +38,22 @@ class Issuances:
     async def view(self, issuance: IssuanceId) -> IssuanceView:
         """One issuance as it stands. Raises `NotFound`, `SealUnreadable`."""
         found = await self._ledger.issuance(issuance)
-        if found is None:
+        if found is None or found.way is Way.ANCHOR:
             raise NotFound("there is no such issuance")
-        return self._shown(found, await self._hidden(found))
+        anchored = await self._anchored([found])
+        return self._shown(found, await self._hidden(found), anchored)
 
     async def views(self, ids: Collection[IssuanceId]) -> Mapping[IssuanceId, IssuanceView]:
         """Many of them at once. Raises `SealUnreadable`."""
         found = await self._ledger.issuances(ids)
-        return {id_: self._shown(one, await self._hidden(one)) for id_, one in found.items()}
+        anchored = await self._anchored(found.values())
+        return {
+            id_: self._shown(one, await self._hidden(one), anchored) for id_, one in found.items()
+        }
+
+    async def _anchored(self, issuances: Iterable[Issuance]) -> "_Anchored":
+        wanted = {each.anchor for each in issuances if each.anchor is not None}
+        return {anchor: await self._ledger.issuance_of_anchor(anchor) for anchor in wanted}
 
     def fresh(self, drafted: Drafted) -> IssuanceView:
         """One that was accepted just now: nothing needs to be read or opened."""
@@ -56,10 +72,38 @@ class Issuances:
             private=request.private,
             envelopes=request.envelopes,
             changes=(change,),
+            way=Way.TOKEN if request.anchor is None else Way.LEAF,
+            anchor=request.anchor,
         )
-        return self._shown(accepted, drafted.hidden)
+        return self._shown(accepted, drafted.hidden, {})
 
-    def _shown(self, found: Issuance, hidden: tuple[PrivateDocument, ...]) -> IssuanceView:
+    def _shown(
+        self, found: Issuance, hidden: tuple[PrivateDocument, ...], anchored: "_Anchored"
+    ) -> IssuanceView:
+        if found.anchor is None:
+            return self._as_it_is(found, hidden)
+        anchor = anchored.get(found.anchor)
+        kept = tuple(c for c in found.changes if c.status in _BEFORE_THE_CHAIN)
+        leaf = LeafView(
+            anchor=found.anchor,
+            root=MerkleRoot(digest_of(anchor.asset.token_id)) if anchor else None,
+            claim=found.status if found.way is Way.CLAIM else None,
+            claim_transaction=found.transaction if found.way is Way.CLAIM else None,
+            claim_error=found.failure if found.way is Way.CLAIM else None,
+        )
+        view = self._as_it_is(found, hidden)
+        on_chain = found.way is Way.CLAIM and found.status in _ON_CHAIN
+        return replace(
+            view,
+            status=anchor.status if anchor else kept[-1].status,
+            events=(*kept, *(anchor.changes[len(_BEFORE_THE_CHAIN) :] if anchor else ())),
+            transaction=anchor.transaction if anchor else None,
+            error=anchor.failure if anchor else None,
+            verify_link=view.verify_link if on_chain else None,
+            leaf=leaf,
+        )
+
+    def _as_it_is(self, found: Issuance, hidden: tuple[PrivateDocument, ...]) -> IssuanceView:
         link = VerificationLink(found.asset, tuple(document.salt for document in hidden))
         names = [d.name for d in hidden] or _public_names(found)
         return IssuanceView(

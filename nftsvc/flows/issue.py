@@ -6,7 +6,8 @@
     4  settle     mined, safe, finalized; a reorg is announced and sent back to 3
 
 Each step may be run again at any point: what is done already is seen in the ledger. A batch without
-issuances fills a gap of nonces: it is sent and watched like any other.
+issuances fills a gap of nonces: it is sent and watched like any other. A batch of an anchor's
+leaves ends with 1: the anchor itself is an issuance that is sent once they are all stored.
 """
 
 import logging
@@ -17,7 +18,7 @@ from nftsvc.core.alarms import AlarmCode
 from nftsvc.core.assets import Issuance
 from nftsvc.core.errors import RpcBehind
 from nftsvc.core.history import Finality, Heads
-from nftsvc.core.issuance import IssuanceStatus
+from nftsvc.core.issuance import IssuanceStatus, Way
 from nftsvc.core.transaction import Receipt, WrittenTransaction
 from nftsvc.core.types import BatchId, IssuanceId
 from nftsvc.flows.adopting import Adopting, Found
@@ -87,6 +88,12 @@ class IssueFlow:
     async def run(self, batch: BatchId, steps: Steps) -> None:
         """The whole journey of one batch."""
         await steps("store", lambda: self._patiently(batch, "store", self._storing.store))
+        way = await until_done(
+            lambda: self._ledger.way_of(batch), clock=self._clock, what=f"look at {batch}"
+        )
+        if way is Way.LEAF:
+            await steps("keep", lambda: self._patiently(batch, "keep", self._keep))
+            return
         await steps("write", lambda: self._patiently(batch, "write", self._write))
         await steps("broadcast", lambda: self._patiently(batch, "broadcast", self._broadcast))
         await steps("settle", lambda: self._settle(batch))
@@ -95,6 +102,11 @@ class IssueFlow:
         self, batch: BatchId, name: str, step: Callable[[BatchId], Awaitable[None]]
     ) -> None:
         await until_done(lambda: step(batch), clock=self._clock, what=f"{name} {batch}")
+
+    async def _keep(self, batch: BatchId) -> None:
+        """Leaves are stored and wait for their anchor: nothing of theirs is sent."""
+        await self._ledger.drop_held(list(await self._ledger.statuses(batch)))
+        await self._ledger.finish(batch)
 
     # 2
 

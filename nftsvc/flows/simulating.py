@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from nftsvc.core.assets import Failure, Issuance
-from nftsvc.core.errors import ChainUnavailable, TransactionRefused
+from nftsvc.core.errors import ChainUnavailable, LedgerUnavailable, TransactionRefused
+from nftsvc.core.issuance import Way
+from nftsvc.core.merkle import MerkleRoot
 from nftsvc.core.transaction import Call, gas_limit
 from nftsvc.core.types import Address, Digest, Gas, digest_of
 from nftsvc.flows.adopting import Adopting, Found
@@ -48,13 +50,14 @@ class Simulating:
         """Those that the chain would take together now, the call that issues them, and its gas."""
         carried = list(members)
         while carried:
-            call = self._call(carried)
+            call = await self._call(carried)
             try:
                 estimate = await self._chain.estimate(call, sender=carried[0].issuer)
             except TransactionRefused as refusal:
                 carried = await self._sort_out(carried, refusal)
             else:
-                self._meter.measured(estimate, tokens=len(carried))
+                if carried[0].way is Way.TOKEN:
+                    self._meter.measured(estimate, tokens=len(carried))
                 return carried, call, gas_limit(estimate, cap=self._gas_cap)
         return (), None, Gas(0)
 
@@ -68,6 +71,10 @@ class Simulating:
     ) -> list[Issuance]:
         if refusal.reason.startswith(NOT_THE_ITEMS_FAULT):
             raise ChainUnavailable(f"the contract issues nothing now: {refusal.reason}")
+        if members[0].way is not Way.TOKEN:
+            for member in members:
+                await self.fail(member, refusal.reason)
+            return []
         reasons = await self._chain.precheck(members[0].kind, _items(members))
         taken = [m for m, reason in zip(members, reasons, strict=True) if reason is None]
         for member, reason in zip(members, reasons, strict=True):
@@ -85,8 +92,17 @@ class Simulating:
         await self._ledger.release([member.issuance for member in members[half:]])
         return members[:half]
 
-    def _call(self, members: Sequence[Issuance]) -> Call:
-        return self._chain.issuing(members[0].kind, _items(members))
+    async def _call(self, members: Sequence[Issuance]) -> Call:
+        first = members[0]
+        if first.way is Way.ANCHOR:
+            root = MerkleRoot(digest_of(first.asset.token_id))
+            return self._chain.attesting(first.kind, root)
+        if first.way is Way.CLAIM:
+            claim = await self._ledger.claim_of(first.issuance)
+            if claim is None:
+                raise LedgerUnavailable(f"the tree of {first.issuance} is not in the ledger")
+            return self._chain.claiming(first.kind, claim)
+        return self._chain.issuing(first.kind, _items(members))
 
 
 def _items(members: Sequence[Issuance]) -> list[tuple[Address, Digest]]:

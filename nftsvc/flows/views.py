@@ -8,8 +8,10 @@ from nftsvc.core.assets import Failure, TransactionSeen
 from nftsvc.core.canonical import Json
 from nftsvc.core.history import Finality, RecordEvent
 from nftsvc.core.issuance import IssuanceStatus, StatusChange
+from nftsvc.core.merkle import MerkleRoot
 from nftsvc.core.types import (
     Address,
+    AnchorId,
     AssetId,
     AssetKind,
     BlockHash,
@@ -31,10 +33,39 @@ class DocumentView:
 
 
 @dataclass(frozen=True, slots=True)
+class AnchorView:
+    """An anchor as its own page shows it.
+
+    `status` and `root` are there once it was sealed and all its leaves are stored.
+    """
+
+    id: AnchorId
+    sealed: bool
+    leaves: int
+    root: MerkleRoot | None
+    status: IssuanceStatus | None
+    events: tuple[StatusChange, ...]
+    transaction: TransactionSeen | None
+    error: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeafView:
+    """The anchor that an issuance is a leaf of, and how far its claim is where there is one."""
+
+    anchor: AnchorId
+    root: MerkleRoot | None
+    claim: IssuanceStatus | None
+    claim_transaction: TransactionSeen | None
+    claim_error: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
 class IssuanceView:
     """One issuance. `verify_link` holds the salts: it is for the parties alone.
 
     Where the asset's key was destroyed (`erased_at`), link and documents show what is public.
+    A leaf's status is that of its anchor, and it has no link while there is no token to verify.
     """
 
     id: IssuanceId
@@ -47,8 +78,9 @@ class IssuanceView:
     transaction: TransactionSeen | None
     error: Failure | None
     erased_at: datetime | None
-    verify_link: str = field(repr=False)
+    verify_link: str | None = field(repr=False)
     documents: tuple[DocumentView, ...]
+    leaf: LeafView | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Every port raises errors of `core.errors` only.
 
 from nftsvc.ports.accepting import Accepting, KnownRequest
 from nftsvc.ports.alarms import AlarmBook
+from nftsvc.ports.anchoring import Anchoring
 from nftsvc.ports.audits import Audits
 from nftsvc.ports.chain import Chain
 from nftsvc.ports.clock import Clock
@@ -23,6 +24,7 @@ __all__ = [
     "FOLLOWER",
     "Accepting",
     "AlarmBook",
+    "Anchoring",
     "Audits",
     "BlockReader",
     "ByteSink",

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from nftsvc.core.assets import Issuance, IssuanceRequest
-from nftsvc.core.errors import IdempotencyKeyReused
+from nftsvc.core.errors import Refused
 from nftsvc.core.types import IssuanceId
 
 
@@ -26,7 +26,7 @@ class Accepting(ABC):
     async def accept(self, request: IssuanceRequest) -> IssuanceId:
         """Write one request down. Raises `IdempotencyKeyReused`."""
         (answer,) = await self.accept_all([request])
-        if isinstance(answer, IdempotencyKeyReused):
+        if isinstance(answer, Refused):
             raise answer
         return answer
 
@@ -35,13 +35,12 @@ class Accepting(ABC):
         return (await self.requests_of([key])).get(key)
 
     @abstractmethod
-    async def accept_all(
-        self, requests: Sequence[IssuanceRequest]
-    ) -> list[IssuanceId | IdempotencyKeyReused]:
+    async def accept_all(self, requests: Sequence[IssuanceRequest]) -> list[IssuanceId | Refused]:
         """Write requests down, with the files that they hold; an answer for each, in order.
 
         Where a key is known already, also from earlier in `requests`, it is the issuance of the
-        first request, or `IdempotencyKeyReused` where the first request was another one.
+        first request, or `IdempotencyKeyReused` where the first request was another one. Where it
+        is not, and the request's anchor takes no more leaves, it is `InvalidField`.
         """
 
     @abstractmethod

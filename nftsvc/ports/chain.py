@@ -3,8 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 
+from nftsvc.core.anchors import Claim
 from nftsvc.core.errors import ChainUnavailable, TransactionRefused, WrongChain
 from nftsvc.core.history import Block, Heads, RecordEvent
+from nftsvc.core.merkle import MerkleRoot
 from nftsvc.core.transaction import TRANSACTION_GAS_CAP, Call, Fees, Receipt, SignedTransaction
 from nftsvc.core.types import (
     Address,
@@ -126,6 +128,14 @@ class Chain(ABC):
     @abstractmethod
     def issuing(self, kind: AssetKind, items: Sequence[tuple[Address, Digest]]) -> Call:
         """The call that issues a token for each (holder, manifest digest)."""
+
+    @abstractmethod
+    def attesting(self, kind: AssetKind, root: MerkleRoot) -> Call:
+        """The call that anchors the root of a tree."""
+
+    @abstractmethod
+    def claiming(self, kind: AssetKind, claim: Claim) -> Call:
+        """The call that issues the token of a leaf under an anchored root."""
 
     @abstractmethod
     async def close(self) -> None:

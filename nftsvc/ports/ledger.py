@@ -8,7 +8,7 @@ from typing import Self
 from nftsvc.core.assets import Failure, Issuance, KeptDocument
 from nftsvc.core.cid import Cid
 from nftsvc.core.history import Block, RecordEvent
-from nftsvc.core.issuance import IssuanceStatus
+from nftsvc.core.issuance import IssuanceStatus, Way
 from nftsvc.core.transaction import Attempt, Lane, Receipt, WrittenTransaction
 from nftsvc.core.types import (
     Address,
@@ -22,10 +22,11 @@ from nftsvc.core.types import (
     TokenId,
 )
 from nftsvc.ports.accepting import Accepting
+from nftsvc.ports.anchoring import Anchoring
 from nftsvc.ports.leases import Fence
 
 
-class Ledger(Accepting):
+class Ledger(Accepting, Anchoring):
     """The service's own durable memory. Raises `LedgerUnavailable`.
 
     Each method is one transaction: it happens wholly or not at all.
@@ -79,8 +80,10 @@ class Ledger(Accepting):
         """Whether issuances wait for a batch."""
 
     @abstractmethod
-    async def assign(self, kind: AssetKind, *, most: int, at: datetime) -> BatchId | None:
-        """Put the oldest issuances without a batch into a new one; None where there are none."""
+    async def assign(
+        self, kind: AssetKind, *, most: int, at: datetime, way: Way = Way.TOKEN
+    ) -> BatchId | None:
+        """Put the oldest issuances of a way that have no batch into a new one; None if none."""
 
     @abstractmethod
     async def open_batches(self) -> tuple[BatchId, ...]:

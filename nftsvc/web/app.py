@@ -15,6 +15,7 @@ from nftsvc.web.dependencies import Application
 from nftsvc.web.headers import SecurityHeaders, page_policy
 from nftsvc.web.problems import add_problem_handlers
 from nftsvc.web.routes import (
+    anchors,
     assets,
     batches,
     content,
@@ -66,6 +67,7 @@ def create_app(application: Application) -> FastAPI:
     app.state.application = application
     app.state.page_policy = policy
     for noun in (
+        anchors,
         batches,
         issuances,
         keys,

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from nftsvc.core.anchors import Claim
 from nftsvc.core.errors import NftsvcError
 from nftsvc.core.handover import DisclosureFile, EnvelopeFile
 from nftsvc.core.keys import Erasure
@@ -13,7 +14,7 @@ from nftsvc.core.types import AssetId, AssetKind, Digest, IssuanceId
 from nftsvc.flows.batch import Line
 from nftsvc.flows.intake import Part
 from nftsvc.flows.store_audit import StoreReport
-from nftsvc.flows.views import AssetView, Content, HistoryPage, IssuanceView
+from nftsvc.flows.views import AnchorView, AssetView, Content, HistoryPage, IssuanceView
 
 _BEARER = HTTPBearer(auto_error=False, description="An API token of the platform.")
 
@@ -43,8 +44,13 @@ class Application(Protocol):
         self, kind: AssetKind, /, *, key: str, parts: AsyncIterator[Part]
     ) -> IssuanceView: ...
     def accept_batch(
-        self, kind: AssetKind, lines: AsyncIterator[Line], /
+        self, kind: AssetKind, lines: AsyncIterator[Line], /, *, anchor: str | None = None
     ) -> AsyncIterator[tuple[str | None, IssuanceView | NftsvcError]]: ...
+    async def open_anchor(self, anchor: str, /) -> AnchorView: ...
+    async def anchor(self, anchor: str, /) -> AnchorView: ...
+    async def seal_anchor(self, anchor: str, /) -> AnchorView: ...
+    async def proof(self, id: IssuanceId, /) -> Claim: ...
+    async def claim(self, id: IssuanceId, /) -> IssuanceView: ...
     async def issuance(self, id: IssuanceId, /) -> IssuanceView: ...
     async def asset(self, token: str, /) -> AssetView: ...
     async def history(

@@ -74,10 +74,13 @@ class Failure(Schema):
 
 
 class IssuanceLinks(Schema):
-    """Where to go on. `verify` is a secret: its fragment opens the commitments."""
+    """Where to go on. `verify` is a secret: its fragment opens the commitments.
+
+    It is null while an anchored document has no token of its own, which a verifier asks for.
+    """
 
     verify: Annotated[
-        str, _example(f"https://register.example/verify#a={_ASSET}&s=AQEBAQEBAQEBAQEBAQEBAQ")
+        str | None, _example(f"https://register.example/verify#a={_ASSET}&s=AQEBAQEBAQEBAQEBAQEBAQ")
     ]
     asset: Annotated[str, _example(f"https://register.example/assets/{_TOKEN}")]
     history: Annotated[str, _example(f"https://register.example/v1/assets/{_TOKEN}/history")]
@@ -89,6 +92,48 @@ class IssuedDocument(Schema):
     name: Annotated[str, _example("수출계약서.pdf")]
     cid: Annotated[str, _example(_CID)]
     size: Annotated[int, _example(48213)]
+
+
+class LeafClaim(Schema):
+    """The token of an anchored document on its way, once it was claimed."""
+
+    status: IssuanceStatus
+    transaction: Transaction | None
+    error: Failure | None
+
+
+class Leaf(Schema):
+    """The anchor that stands for the document on the chain; its token exists once claimed."""
+
+    anchor: Annotated[str, _example("deals-2026-11")]
+    root: Annotated[str | None, _example("0x" + "5d" * 32)]
+    claim: LeafClaim | None
+
+
+class Anchor(Schema):
+    """Many documents under one Merkle root, anchored by one transaction.
+
+    `open` takes items, `sealed` waits until all are stored; from `stored` on it is the root's
+    way to the chain.
+    """
+
+    id: Annotated[str, _example("deals-2026-11")]
+    status: IssuanceStatus | Literal["open", "sealed"]
+    items: Annotated[int, _example(100_000)]
+    root: Annotated[str | None, _example("0x" + "5d" * 32)]
+    events: list[StatusEvent]
+    transaction: Transaction | None
+    error: Failure | None
+
+
+class Proof(Schema):
+    """What anyone may claim the token with: the arguments of the contract's `claimOne`."""
+
+    issuer: Annotated[str, _example(_ACCOUNT)]
+    root: Annotated[str, _example("0x" + "5d" * 32)]
+    holder: Annotated[str, _example(_ACCOUNT)]
+    digest: Annotated[str, _example(_TOKEN)]
+    proof: Annotated[list[str], _example(["0x" + "5d" * 32])]
 
 
 class Issuance(Schema):
@@ -107,6 +152,7 @@ class Issuance(Schema):
     erased_at: datetime | None = None
     links: IssuanceLinks
     documents: list[IssuedDocument]
+    leaf: Leaf | None = None
 
 
 class BatchIssuance(Schema):

@@ -31,11 +31,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             yield running
 
 
-def post(service: Service, *lines: bytes, noun: str = "deals") -> list[dict[str, Any]]:
+def post(
+    service: Service, *lines: bytes, noun: str = "deals", anchor: str | None = None
+) -> list[dict[str, Any]]:
     """The answers, a line each."""
     response = httpx.post(
         f"{service.url}/v1/{noun}:batch",
         content=b"\n".join(lines),
+        params={"anchor": anchor} if anchor else {},
         headers=AUTHORIZED | NDJSON,
         timeout=60,
     )

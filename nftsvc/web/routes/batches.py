@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from nftsvc.core.errors import NftsvcError
@@ -19,6 +19,10 @@ from nftsvc.web.routes.issuances import CONTENT_EXAMPLE, DEAL_EXAMPLE, links_of
 
 router = APIRouter(prefix="/v1", tags=["issuances"], dependencies=[Authorized])
 
+_Anchor = Annotated[
+    str | None,
+    Query(description="An open anchor: the items become its leaves instead of tokens."),
+]
 _NDJSON: Final = MEDIA_TYPES[0]
 _PROBLEM: Final = {"model": schemas.Problem}
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
@@ -64,12 +68,12 @@ def _body(noun: str, example: object, files: str, name: str, media_type: str) ->
     summary="Issue the tokens of many closed deals",
     openapi_extra=_body("deal", DEAL_EXAMPLE, "documents", "contract.pdf", "application/pdf"),
 )
-async def post_deals(request: Request, application: App) -> Response:
+async def post_deals(request: Request, application: App, anchor: _Anchor = None) -> Response:
     """NDJSON: each line a deal with its documents in base64; they are encrypted.
 
     An item that is refused does not sink the others. After a break, send the same again.
     """
-    return await _accept(AssetKind.EXPORT_CONTRACT, request, application)
+    return await _accept(AssetKind.EXPORT_CONTRACT, request, application, anchor)
 
 
 @router.post(
@@ -81,17 +85,20 @@ async def post_deals(request: Request, application: App) -> Response:
 )
 async def post_contents(request: Request, application: App) -> Response:
     """NDJSON: each line product content with its files in base64; they are public."""
-    return await _accept(AssetKind.PRODUCT_CONTENT, request, application)
+    return await _accept(AssetKind.PRODUCT_CONTENT, request, application, None)
 
 
-async def _accept(kind: AssetKind, request: Request, application: App) -> Response:
+async def _accept(
+    kind: AssetKind, request: Request, application: App, anchor: str | None
+) -> Response:
     check_ndjson(request.headers.get("content-type", ""))
     settings = application.settings
     body = bounded_body(request, most=settings.max_body_bytes, seconds=settings.body_seconds)
     items = lines(body, longest=settings.max_item_bytes)
+    outcomes = application.accept_batch(kind, items, anchor=anchor)
     base = settings.public_url.rstrip("/")
     # Answered when all of it was read: a client that does not read while it sends would block.
-    answers = [line async for line in _answers(application.accept_batch(kind, items), base)]
+    answers = [line async for line in _answers(outcomes, base)]
     return Response(b"".join(answers), media_type=_NDJSON, headers={"Cache-Control": "no-store"})
 
 

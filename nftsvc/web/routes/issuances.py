@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final
 import segno
 from fastapi import APIRouter, Header, Request, Response
 
-from nftsvc.core.errors import Erased, InvalidField
+from nftsvc.core.assets import Failure, TransactionSeen
+from nftsvc.core.errors import Erased, InvalidField, NotFound
 from nftsvc.core.types import AssetKind, IssuanceId
-from nftsvc.flows.views import IssuanceView
+from nftsvc.flows.views import IssuanceView, LeafView
 from nftsvc.web import schemas
 from nftsvc.web.dependencies import App, Authorized
 from nftsvc.web.limits import bounded_body
@@ -146,6 +147,8 @@ async def get_issuance_qr(id: str, application: App) -> Response:
     view = await application.issuance(IssuanceId(id))
     if view.erased_at is not None:
         raise Erased("the asset's key was destroyed, and what opens its link with it")
+    if view.verify_link is None:
+        raise NotFound("no token can be verified before it is claimed")
     return qr_response(view.verify_link, cache="no-store")
 
 
@@ -158,7 +161,38 @@ def qr_response(text: str, *, cache: str) -> Response:
     )
 
 
-def links_of(view: IssuanceView, base: str) -> dict[str, str]:
+@router.post(
+    "/issuances/{id}:claim",
+    status_code=202,
+    response_model=schemas.Issuance,
+    responses={401: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM},
+    summary="Issue the token of an anchored document",
+)
+async def post_claim(id: str, response: Response, application: App) -> schemas.Issuance:
+    """Its anchor must be final. May be repeated: there is one token at most."""
+    response.headers["Cache-Control"] = "no-store"
+    return _issuance(await application.claim(IssuanceId(id)), application)
+
+
+@router.get(
+    "/issuances/{id}/proof",
+    response_model=schemas.Proof,
+    responses={401: _PROBLEM, 404: _PROBLEM},
+    summary="What proves that an anchor holds the document",
+)
+async def get_proof(id: str, application: App) -> schemas.Proof:
+    """Keep it: with it the token can be claimed without this service."""
+    claim = await application.proof(IssuanceId(id))
+    return schemas.Proof(
+        issuer=claim.issuer,
+        root=f"0x{claim.root.hex()}",
+        holder=claim.leaf.holder,
+        digest=f"0x{claim.leaf.digest.hex()}",
+        proof=[f"0x{node.hex()}" for node in claim.proof],
+    )
+
+
+def links_of(view: IssuanceView, base: str) -> dict[str, str | None]:
     """Where to go on from an issuance; `base` is the service's address without a slash behind."""
     token = f"0x{view.asset.token_id:064x}"
     return {
@@ -198,17 +232,36 @@ def _issuance(view: IssuanceView, application: App) -> schemas.Issuance:
         manifest_cid=view.manifest_cid,
         accepted_at=view.accepted_at,
         events=[schemas.StatusEvent(status=e.status, at=e.at, cause=e.cause) for e in view.events],
-        transaction=schemas.Transaction(
-            hash=view.transaction.transaction_hash, block_number=view.transaction.block_number
-        )
-        if view.transaction
-        else None,
-        error=schemas.Failure(code=view.error.code, detail=view.error.detail)
-        if view.error
-        else None,
+        transaction=transaction_of(view.transaction),
+        error=failure_of(view.error),
         erased_at=view.erased_at,
         links=schemas.IssuanceLinks(**links_of(view, base)),
         documents=[
             schemas.IssuedDocument(name=d.name, cid=d.cid, size=d.size) for d in view.documents
         ],
+        leaf=_leaf(view.leaf) if view.leaf else None,
     )
+
+
+def transaction_of(seen: TransactionSeen | None) -> schemas.Transaction | None:
+    """The transaction that carries something, where there is one."""
+    if seen is None:
+        return None
+    return schemas.Transaction(hash=seen.transaction_hash, block_number=seen.block_number)
+
+
+def failure_of(failure: Failure | None) -> schemas.Failure | None:
+    """Why something failed, where it did."""
+    return schemas.Failure(code=failure.code, detail=failure.detail) if failure else None
+
+
+def _leaf(leaf: LeafView) -> schemas.Leaf:
+    claim = None
+    if leaf.claim is not None:
+        claim = schemas.LeafClaim(
+            status=leaf.claim,
+            transaction=transaction_of(leaf.claim_transaction),
+            error=failure_of(leaf.claim_error),
+        )
+    root = f"0x{leaf.root.hex()}" if leaf.root is not None else None
+    return schemas.Leaf(anchor=leaf.anchor, root=root, claim=claim)
