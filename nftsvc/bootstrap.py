@@ -24,7 +24,6 @@ from nftsvc.adapters.evm_chain import EvmChain
 from nftsvc.adapters.failover_chain import FailoverChain
 from nftsvc.adapters.folder_lock import FolderLock
 from nftsvc.adapters.key_file import KeyFile
-from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.adapters.process_cores import ProcessCores
 from nftsvc.adapters.share_folder import ShareFolder
 from nftsvc.adapters.spool import FolderSpool
@@ -88,6 +87,7 @@ from nftsvc.flows.sizing import GasMeter
 from nftsvc.flows.store_audit import StoreAudit, StoreReport
 from nftsvc.flows.storing import Storing
 from nftsvc.flows.views import AnchorView, AssetView, Content, HistoryPage, IssuanceView
+from nftsvc.keyring import open_signers
 from nftsvc.ports import (
     AlarmBook,
     Audits,
@@ -614,13 +614,7 @@ async def auditing(settings: Settings) -> AsyncIterator[StoreAudit]:
 def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
     """The adapters that the settings choose. Raises `Misconfigured`."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    password = read_secret(settings.keystore_password_file, setting="keystore_password_file")
-    signer = KeystoreSigner.load(settings.keystore_file, password=password)
-    if signer.address != deployment.issuer:
-        raise Misconfigured(
-            f"NFTSVC_KEYSTORE_FILE: holds {signer.address}, and the contracts' issuer is "
-            f"{deployment.issuer}"
-        )
+    signer, *colleagues = open_signers(settings, issuer=deployment.issuer)
     database = settings.database_url.get_secret_value() if settings.database_url else None
     ledger_url, engine_url = database_urls(settings.data_dir, given=database)
     shared = Database(ledger_url)
@@ -662,6 +656,7 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
         leases=leases,
         clock=SystemClock(),
         cores=ProcessCores(settings.draft_processes),
+        colleagues=tuple(colleagues),
         alarms=SqlAlarms(shared),
     )
 

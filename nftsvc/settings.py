@@ -110,8 +110,27 @@ class Settings(_Loaded):
     erasure_delay_seconds: float = Field(
         0.0, ge=0, description="Seconds that a requested erasure waits before it may be confirmed."
     )
-    keystore_file: Path = Field(description="Encrypted keystore of the issuing account.")
-    keystore_password_file: Path = Field(description="File with the keystore's password.")
+    keystore_file: Path | None = Field(
+        None, description="Encrypted keystore of the issuing account, where no device has its key."
+    )
+    colleague_keystore_files: Paths = Field(
+        (), description="Keystores of further issuers of the organisation, each with its own lane."
+    )
+    keystore_password_file: Path | None = Field(
+        None, description="File with the password of all keystores."
+    )
+    pkcs11_module: Path | None = Field(
+        None, description="Library of an HSM, e.g. /usr/lib/softhsm/libsofthsm2.so."
+    )
+    pkcs11_token: str | None = Field(None, description="Label of the HSM's token.")
+    pkcs11_pin_file: Path | None = Field(None, description="File with the PIN of the token's user.")
+    pkcs11_keys: Texts = Field((), description="Labels of the issuers' keys on the token.")
+    aws_kms_keys: Texts = Field(
+        (), description="Ids, ARNs or aliases of the issuers' keys in AWS KMS."
+    )
+    aws_kms_endpoint: str | None = Field(
+        None, description="Address of the key service; by default that of the AWS region."
+    )
     custody_account: str | None = Field(
         None, description="Holds tokens of parties without an account; by default the issuer."
     )
@@ -175,6 +194,9 @@ class Settings(_Loaded):
         "stores",
         "api_token_files",
         "recovery_recipients",
+        "colleague_keystore_files",
+        "pkcs11_keys",
+        "aws_kms_keys",
         mode="before",
     )
     @classmethod

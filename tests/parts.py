@@ -127,6 +127,7 @@ PARTS: Final = {
     ),
     "geth": Part(lambda: _brought("geth"), lambda: True, "run scripts/bring/geth"),
     "peers": Part(_peers, lambda: True, "run scripts/bring/peers"),
+    "softhsm": Part(lambda: _brought("softhsm"), _debian_root, "run scripts/bring/softhsm"),
     "small disk": Part(_mount, lambda: False, "only root can mount one, outside of containers"),
     "chromium": Part(lambda: _brought("chromium"), _debian_root, "run scripts/bring/chromium"),
 }

@@ -19,6 +19,7 @@
     ├── Unavailable                 could not ask; the answer is not known; ask again later
     │   ├── ChainUnavailable
     │   │   └── RpcBehind           an endpoint that has not seen what we saw already
+    │   ├── SignerUnavailable       the device that holds a key did not answer, or not truly
     │   ├── SignerMissing           no key for the issuer that accepted assets name
     │   ├── ContentUnavailable
     │   │   └── TooFewReplicas      fewer stores than wanted have the content whole
@@ -225,6 +226,12 @@ class SignerMissing(Unavailable):
     """No key is here for the issuer that accepted assets name."""
 
     code = "signer-missing"
+
+
+class SignerUnavailable(Unavailable):
+    """The device that holds a key did not answer, or its answer was not that key's signature."""
+
+    code = "signer-unavailable"
 
 
 class ContentUnavailable(Unavailable):
