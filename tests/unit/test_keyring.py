@@ -20,7 +20,7 @@ def _settings(folder: Path, **changed: Any) -> Settings:
         "rpc_urls": "http://127.0.0.1:8545",
         "deployment_file": nowhere,
         "data_dir": folder,
-        "api_token_files": nowhere,
+        "api_token_files": str(nowhere),
         "recovery_identity_file": nowhere,
     }
     return Settings.load(**(given | changed))
