@@ -79,7 +79,7 @@ from nftsvc.flows.heartbeat import Heartbeat
 from nftsvc.flows.issuances import Issuances
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
 from nftsvc.flows.item import ItemLimits
-from nftsvc.flows.keyring import Keyring
+from nftsvc.flows.keyring import Keyring, Rotation
 from nftsvc.flows.read import ReadFlow
 from nftsvc.flows.reconcile import Reconciler
 from nftsvc.flows.sending import Sending
@@ -611,6 +611,32 @@ async def auditing(settings: Settings) -> AsyncIterator[StoreAudit]:
         await database.stop()
 
 
+async def rotate_keys(settings: Settings) -> Rotation:
+    """Rotate the key-encryption key; the service may run meanwhile. Raises `Misconfigured`."""
+    identity = read_secret(settings.recovery_identity_file, setting="recovery_identity_file")
+    given = settings.database_url.get_secret_value() if settings.database_url else None
+    shared = Database(database_urls(settings.data_dir, given=given)[0])
+    ledger = SqlLedger(shared)
+    keyring = Keyring(
+        custody=_key_custody(settings),
+        shares=ShareFolder(settings.data_dir / "shares"),
+        keys=SqlKeys(shared),
+        ledger=ledger,
+        sealer=AgeSealer(),
+        recipient=recipient_of(identity),
+        identity=identity,
+    )
+    await ledger.start()
+    try:
+        return await keyring.rotate()
+    finally:
+        await ledger.stop()
+
+
+def _key_custody(settings: Settings) -> KeyCustody:
+    return KeyFile(settings.key_file or settings.data_dir / "keys" / "kek.json")
+
+
 def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
     """The adapters that the settings choose. Raises `Misconfigured`."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -649,7 +675,7 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
         audits=SqlAudits(shared),
         spool=FolderSpool(settings.data_dir / "spool"),
         sealer=AgeSealer(),
-        key_custody=KeyFile(settings.key_file or settings.data_dir / "keys" / "kek.json"),
+        key_custody=_key_custody(settings),
         shares=ShareFolder(settings.data_dir / "shares"),
         keys=SqlKeys(shared),
         engine=DbosEngine(engine_url, executor=leases.worker),

@@ -32,10 +32,13 @@ from nftsvc.adapters.service_client import ServiceClient, ServiceRefused
 from nftsvc.chainkeeping import chain_app
 from nftsvc.core import media
 from nftsvc.core.errors import Misconfigured, NftsvcError, Refused, Unavailable
+from nftsvc.core.handover import MAX_BYTES as MAX_DISCLOSURE
+from nftsvc.core.handover import DisclosureFile, is_disclosure_file
 from nftsvc.core.link import VerificationLink
 from nftsvc.core.types import Digest
 from nftsvc.core.unixfs import cid_of_stream
 from nftsvc.core.verify import Verdict
+from nftsvc.keykeeping import disclose, erase, keys_app
 from nftsvc.ports import Role
 from nftsvc.storekeeping import store_app
 
@@ -56,6 +59,9 @@ app = typer.Typer(
 issue_app = typer.Typer(help="Issue a token for a deal or for product content.")
 app.add_typer(issue_app, name="issue")
 app.add_typer(store_app, name="store")
+app.add_typer(keys_app, name="keys")
+app.command("disclose")(disclose)
+app.command("erase")(erase)
 app.add_typer(chain_app, name="chain")
 
 out = Console()
@@ -245,7 +251,10 @@ def history(
 
 @app.command()
 def verify(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The document.")],
+    file: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, help="The document, or disclosed fields."),
+    ],
     link: Annotated[
         str | None, typer.Argument(help="The link that came with it; a public file needs none.")
     ] = None,
@@ -273,9 +282,18 @@ def verify(
     from nftsvc.verifying import verify_file
 
     parsed = VerificationLink.parse(link) if link is not None else None
-    digest = _sha256(file)
+    disclosure = _disclosure(file)
+    digest = _sha256(file) if disclosure is None else None
     report = asyncio.run(
-        verify_file(digest, parsed, service=service, rpc=rpc, trust=trust, quorum=quorum)
+        verify_file(
+            digest,
+            parsed,
+            service=service,
+            rpc=rpc,
+            trust=trust,
+            quorum=quorum,
+            disclosure=disclosure,
+        )
     )
     if as_json:
         typer.echo(json.dumps(report, ensure_ascii=False))
@@ -417,6 +435,12 @@ async def _issue(
         terminal.show_issuance(out, issuance)
     if issuance["status"] == "failed":
         raise typer.Exit(REFUSED)
+
+
+def _disclosure(file: Path) -> DisclosureFile | None:
+    if file.stat().st_size > MAX_DISCLOSURE or not is_disclosure_file(file.read_bytes()):
+        return None
+    return DisclosureFile.parse(file.read_bytes())
 
 
 def _sha256(file: Path) -> Digest:

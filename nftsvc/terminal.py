@@ -38,12 +38,29 @@ def show_verdict(console: Console, report: dict[str, Any]) -> None:
     for name in ("document", "issuer"):
         if report.get(name):
             _line(console, f"  {name}: {report[name]}")
+    if report.get("fields") is not None:
+        _show_fields(console, report["fields"], path="")
+        places = ", ".join(closed["at"] or "the deal" for closed in report["closed"])
+        if places:
+            _line(console, f"  closed: everything else, if there is more, in: {places}")
     for check in report["checks"]:
         if check["code"] == "no-fields":
             continue
         mark = _RESULTS[check["result"]]
         line = f"  {mark} {check['number']} {check['name']}: {check['code']}"
         _line(console, line)
+
+
+def _show_fields(console: Console, value: Any, *, path: str) -> None:
+    if isinstance(value, dict):
+        for name, member in value.items():
+            _show_fields(console, member, path=f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for item in value:
+            _show_fields(console, item, path=f"{path}[]")
+    else:
+        text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
+        _line(console, f"  proven: {path} = {text}")
 
 
 def show_progress(console: Console, issuance: dict[str, Any], *, shown: set[str]) -> None:

@@ -8,11 +8,13 @@ from nftsvc.adapters.gateway import Gateway
 from nftsvc.adapters.service_client import ServiceClient
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentMissing, Misconfigured
+from nftsvc.core.handover import DisclosureFile
 from nftsvc.core.link import VerificationLink
+from nftsvc.core.manifest import manifest_digest
 from nftsvc.core.trust import TrustList
 from nftsvc.core.types import ChainId, Digest
 from nftsvc.core.verify import Facts, Verdict, VerificationReport, verify
-from nftsvc.flows.verify import VerifyFlow
+from nftsvc.flows.verify import Manifests, VerifyFlow
 from nftsvc.settings import VerifierSettings, read_trust
 
 _BEST_FIRST: Final = (
@@ -39,18 +41,26 @@ class Verifier:
         self._gateway = gateway
         self._trust = trust
 
-    async def verify(self, link: VerificationLink, *, digest: Digest | None) -> VerificationReport:
+    async def verify(
+        self,
+        link: VerificationLink,
+        *,
+        digest: Digest | None,
+        disclosure: DisclosureFile | None = None,
+    ) -> VerificationReport:
         """The verdict; what could not be asked is in the report."""
+        source: Manifests = self._gateway if self._gateway is not None else _NoManifests()
         chain_id = link.asset.chain_id
         chains = [EvmChain(url, chain_id=chain_id) for url in self._settings.rpc_urls]
         flow = VerifyFlow(
             chains=chains,
-            manifests=self._gateway if self._gateway is not None else _NoManifests(),
+            manifests=_Carried(disclosure.manifest, source) if disclosure else source,
             trust=self._trust,
             quorum=self._settings.quorum,
         )
         try:
-            return await flow.verify(link, digest=digest)
+            shown = disclosure.disclosures if disclosure else ()
+            return await flow.verify(link, digest=digest, disclosures=shown)
         finally:
             for chain in chains:
                 await chain.close()
@@ -66,6 +76,19 @@ class _NoManifests:
         raise ContentMissing(str(Cid.raw(digest)), store="no gateway")
 
 
+class _Carried:
+    """The manifest that a disclosure file brings along comes before every other source."""
+
+    def __init__(self, data: bytes, others: Manifests) -> None:
+        self._data = data
+        self._others = others
+
+    async def manifest(self, digest: Digest) -> bytes:
+        if manifest_digest(self._data) == digest:
+            return self._data
+        return await self._others.manifest(digest)
+
+
 def bootstrap_verifier(settings: VerifierSettings, *, trust: TrustList | None = None) -> Verifier:
     """Wire a verifier; a trust file in `settings` comes before `trust`. Raises `Misconfigured`."""
     gateway = Gateway(settings.gateway_url) if settings.gateway_url else None
@@ -73,24 +96,28 @@ def bootstrap_verifier(settings: VerifierSettings, *, trust: TrustList | None = 
 
 
 async def verify_file(
-    digest: Digest,
+    digest: Digest | None,
     link: VerificationLink | None,
     *,
     service: str | None,
     rpc: list[str] | None,
     trust: Path | None,
     quorum: int | None,
+    disclosure: DisclosureFile | None = None,
 ) -> dict[str, Any]:
-    """The report on a file with this sha256, as JSON members.
+    """The report on a file with this sha256, or on disclosed fields, as JSON members.
 
     What `rpc`, `trust` and `quorum` leave open is asked of `service`, which the caller trusts.
     Without a link the service is asked which assets have such a public file, and the chain
     whether that is true. Raises `Misconfigured` where nothing says whom to ask.
     """
+    if disclosure is not None:
+        link = VerificationLink(disclosure.asset)
     if service is None and (link is None or rpc is None or trust is None):
         raise Misconfigured("name a service you trust (--service), or give --rpc and --trust")
     listed, chains = await _published(service, ask_trust=trust is None)
-    links = [link] if link is not None else await _found(digest, service or "")
+    found = await _found(digest, service or "") if link is None and digest is not None else []
+    links = [link] if link is not None else found
     if not links:
         return {"verdict": Verdict.UNKNOWN.value, "checks": [], "asset": None}
     reports = []
@@ -98,7 +125,7 @@ async def verify_file(
         known = _chain(chains, each.asset.chain_id)
         urls = rpc or known.get("rpc") or []
         if not urls:
-            reports.append(_members(each, _without_chain(each, digest)))
+            reports.append(_members(each, _without_chain(each, digest, disclosure)))
             continue
         given: dict[str, Any] = {
             "rpc_urls": tuple(urls),
@@ -108,7 +135,8 @@ async def verify_file(
         }
         verifier = bootstrap_verifier(VerifierSettings.load(**given), trust=listed)
         try:
-            reports.append(_members(each, await verifier.verify(each, digest=digest)))
+            report = await verifier.verify(each, digest=digest, disclosure=disclosure)
+            reports.append(_members(each, report))
         finally:
             await verifier.close()
     return min(reports, key=lambda report: _BEST_FIRST.index(Verdict(report["verdict"])))
@@ -138,7 +166,9 @@ def _chain(chains: dict[str, Any], chain_id: ChainId) -> dict[str, Any]:
     return next((chain for chain in listed if chain["chainId"] == chain_id), {})
 
 
-def _without_chain(link: VerificationLink, digest: Digest) -> VerificationReport:
+def _without_chain(
+    link: VerificationLink, digest: Digest | None, disclosure: DisclosureFile | None
+) -> VerificationReport:
     """What can be said where nobody is known who could be asked about the chain."""
     return verify(
         Facts(
@@ -148,12 +178,17 @@ def _without_chain(link: VerificationLink, digest: Digest) -> VerificationReport
             manifest_error=None,
             trust=None,
             document=digest,
+            disclosures=disclosure.disclosures if disclosure else (),
         )
     )
 
 
 def _members(link: VerificationLink, report: VerificationReport) -> dict[str, Any]:
-    return report.to_json() | {
+    fields: dict[str, Any] = {}
+    if report.fields is not None:
+        closed = [{"at": one.path, "digests": one.digests} for one in report.fields.closed]
+        fields = {"fields": report.fields.value, "closed": closed}
+    return (report.to_json() | fields) | {
         "asset": str(link.asset),
         "issuer": report.issuer.name if report.issuer else None,
         "document": report.document_name,

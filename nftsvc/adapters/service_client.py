@@ -181,6 +181,10 @@ class ServiceClient:
         """GET a JSON object."""
         return _json(await self._send(self._http.build_request("GET", path, params=query)))
 
+    async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """POST a JSON object, get one."""
+        return _json(await self._send(self._http.build_request("POST", path, json=body)))
+
     async def _send(self, request: httpx.Request) -> httpx.Response:
         try:
             response = await self._http.send(request)

@@ -45,14 +45,26 @@ class VerifyFlow:
         self._trust = trust
         self._quorum = quorum
 
-    async def verify(self, link: VerificationLink, *, digest: Digest | None) -> VerificationReport:
-        """The verdict on a file with this sha256, or on the token alone where it is None.
+    async def verify(
+        self,
+        link: VerificationLink,
+        *,
+        digest: Digest | None,
+        disclosures: tuple[str, ...] = (),
+    ) -> VerificationReport:
+        """The verdict on a file with this sha256, on fields, or on the token alone.
 
         What could not be asked is in the report; nothing is raised for it.
         """
-        return verify(await self.facts(link, digest=digest))
+        return verify(await self.facts(link, digest=digest, disclosures=disclosures))
 
-    async def facts(self, link: VerificationLink, *, digest: Digest | None) -> Facts:
+    async def facts(
+        self,
+        link: VerificationLink,
+        *,
+        digest: Digest | None,
+        disclosures: tuple[str, ...] = (),
+    ) -> Facts:
         """All that the verdict depends on."""
         observations = await self._observe(link.asset)
         manifests, error = await self._row_of_manifests(observations)
@@ -65,6 +77,7 @@ class VerifyFlow:
             document=digest,
             salts=link.salts,
             quorum=self._quorum,
+            disclosures=disclosures,
         )
 
     async def _observe(self, asset: AssetId) -> tuple[Observation | Silence, ...]:

@@ -87,6 +87,34 @@ function line(check) {
   );
 }
 
+/** The fields that were disclosed, and that others stay closed. @param {Report} report */
+export function disclosed({ fields }) {
+  if (fields === null) return null;
+  /** @type {[string, import("./dom.js").Child][]} */
+  const rows = [];
+  list(fields.value, "", rows);
+  return element(
+    "section",
+    { class: "disclosed" },
+    element("h2", {}, t("verify.fields")),
+    particulars(rows),
+    fields.closed.length > 0 && element("p", { class: "note" }, t("verify.fields.closed")),
+  );
+}
+
+/**
+ * @param {import("../verify/json.js").Json} value @param {string} path
+ * @param {[string, import("./dom.js").Child][]} rows
+ */
+function list(value, path, rows) {
+  if (Array.isArray(value)) value.forEach((item) => list(item, `${path}[]`, rows));
+  else if (value !== null && typeof value === "object") {
+    for (const [name, member] of Object.entries(value)) {
+      list(member, path === "" ? name : `${path}.${name}`, rows);
+    }
+  } else rows.push([path, String(value)]);
+}
+
 /** @param {Report} report @param {Facts} facts */
 export function technical(report, facts) {
   const { record } = report;

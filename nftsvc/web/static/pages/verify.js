@@ -5,7 +5,7 @@ import { parseLink } from "../verify/link.js";
 import { element, find, icon } from "./dom.js";
 import { takeFiles } from "./drop.js";
 import { particulars, shortened } from "./particulars.js";
-import { answer, answerOf, checked, provenance, technical } from "./report.js";
+import { answer, answerOf, checked, disclosed, provenance, technical } from "./report.js";
 import { drawWithLanguage, enableLanguageSwitch, loadText, percent, size, t, time } from "./text.js";
 import { Verification } from "./verification.js";
 
@@ -149,6 +149,7 @@ function judged({ file, report, facts, at, several }) {
         ...provenance(report),
         [t("verify.checked-at"), time(at)],
       ]),
+      disclosed(report),
       several && element("p", { class: "note" }, t("verify.several")),
       checked(report),
       technical(report, facts),
