@@ -25,7 +25,6 @@ _STATUS: Final[tuple[tuple[type[errors.NftsvcError], HTTPStatus], ...]] = (
     (errors.IdempotencyKeyBusy, HTTPStatus.CONFLICT),
     (errors.Unauthorized, HTTPStatus.UNAUTHORIZED),
     (errors.Erased, HTTPStatus.GONE),
-    (errors.NotErasable, HTTPStatus.CONFLICT),
     (errors.NotFound, HTTPStatus.NOT_FOUND),
     (errors.ContentMissing, HTTPStatus.NOT_FOUND),
     (errors.Refused, HTTPStatus(422)),

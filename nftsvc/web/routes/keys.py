@@ -17,11 +17,8 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     401: {**_PROBLEM, "description": "No valid API token."},
     404: {**_PROBLEM, "description": "No such asset, or all of it is public."},
     410: {**_PROBLEM, "description": "The asset's key was destroyed."},
-    422: {**_PROBLEM, "description": "A field is not valid."},
+    422: {**_PROBLEM, "description": "A field is not valid, or `not-erasable` like this."},
     503: {**_PROBLEM, "description": "Could not be done now; ask again after Retry-After."},
-}
-_ERASING: Final[dict[int | str, dict[str, Any]]] = _PROBLEMS | {
-    409: {**_PROBLEM, "description": "Not like this: `not-erasable`, with its reason."},
 }
 
 
@@ -91,7 +88,7 @@ async def post_envelope(
 @router.post(
     "/{token:path}/erasure/confirmation",
     response_model=schemas.Erasure,
-    responses=_ERASING,
+    responses=_PROBLEMS,
     summary="Destroy an asset's key for good: the second step",
 )
 async def post_erasure_confirmation(
@@ -106,7 +103,7 @@ async def post_erasure_confirmation(
     "/{token:path}/erasure",
     status_code=202,
     response_model=schemas.Erasure,
-    responses=_ERASING,
+    responses=_PROBLEMS,
     summary="Ask for an asset's key to be destroyed: the first step",
 )
 async def post_erasure(
