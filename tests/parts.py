@@ -120,6 +120,7 @@ PARTS: Final = {
     "anvil": Part(_anvil, lambda: True, "run scripts/setup"),
     "node": Part(node, lambda: True, "run scripts/setup"),
     "hardhat": Part(_hardhat, lambda: True, "run scripts/setup"),
+    "age": Part(lambda: _brought("age"), lambda: True, "run scripts/bring/age"),
     "kubo": Part(lambda: _brought("kubo"), lambda: True, "run scripts/bring/kubo"),
     "versitygw": Part(lambda: _brought("versitygw"), lambda: True, "run scripts/bring/versitygw"),
     "postgresql": Part(

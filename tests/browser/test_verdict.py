@@ -6,13 +6,14 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import FileChooser, Route
 
 from chain.local.node import LocalNode
 from tests.browser.conftest import PHONE, Register, Watched, issued, new_platform
 from tests.browser.files import CONTRACT, glb, one_byte_changed
-from tests.service import Service
+from tests.service import AUTHORIZED, Service
 
 pytestmark = pytest.mark.needs("chromium", "anvil", "node")
 
@@ -59,6 +60,23 @@ def test_home__sealed_file_without_its_link__not_called_fake_and_the_link_settle
     page.page.fill("#link", f"  {register.deal['links']['verify']} ")
     page.page.press("#link", "Enter")
     page.page.wait_for_selector("[data-verdict=AUTHENTIC]")
+
+
+def test_verify__disclosed_fields_dropped__those_are_proven_and_the_rest_said_closed(
+    register: Register, open_page: Open, file_of: File
+) -> None:
+    address = f"{register.service.url}/v1/assets/{register.deal['tokenId']}/disclosures"
+    body = {"fields": ["amount", "exporter.country"]}
+    shown = httpx.post(address, json=body, headers=AUTHORIZED).content
+    page = open_page()
+    page.open(f"{register.service.url}/verify")
+    page.drop(file_of(shown, "bank.json"))
+    assert page.verdict() == "AUTHENTIC"
+    assert page.code("fields-proven") == "proven"
+    section = page.page.locator(".disclosed")
+    assert section.locator("dt").all_inner_texts() == ["amount", "exporter.country"]
+    assert section.locator("dd").all_inner_texts() == ["128400.00", "KR"]
+    assert section.locator(".note").is_visible()
 
 
 def test_verify__link_without_its_salts__could_not_check(
