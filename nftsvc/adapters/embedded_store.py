@@ -35,7 +35,7 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FULL_INDEX: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
 )
-_SMALL_AT_ONCE: Final = 32
+_SMALL_AT_ONCE: Final = 8
 _LARGE_AT_ONCE: Final = 4
 _MOST_TOGETHER: Final = 4096
 
