@@ -6,6 +6,7 @@ import {IERC721} from "@openzeppelin/contracts/interfaces/IERC721.sol";
 import {IERC721Metadata} from "@openzeppelin/contracts/interfaces/IERC721Metadata.sol";
 import {IERC165} from "@openzeppelin/contracts/interfaces/IERC165.sol";
 import {IERC5192} from "../../contracts/interfaces/IERC5192.sol";
+import {IProvenanceToken} from "../../contracts/interfaces/IProvenanceToken.sol";
 import {Platform} from "./Platform.sol";
 import {Vm} from "./Test.sol";
 
@@ -47,6 +48,11 @@ abstract contract ConformanceBehavior is Platform {
         Vm.Log memory updated = only(keccak256("MetadataUpdate(uint256)"));
         same(updated.topics.length, 1, "not indexed");
         same(keccak256(updated.data), keccak256(abi.encode(ID)), "id");
+    }
+
+    function test_erc165__ofTheRecordsAndOfTheRoles() public view {
+        truth(token.supportsInterface(type(IProvenanceToken).interfaceId), "records");
+        truth(token.supportsInterface(0x7965db0b) && token.supportsInterface(0x31498786), "roles, and their admin");
     }
 
     function test_erc5192__itsIdAndWhenItReverts() public {

@@ -6,6 +6,7 @@ import {ExportContract} from "../../contracts/ExportContract.sol";
 import {IExportContract} from "../../contracts/interfaces/IExportContract.sol";
 import {IIssuers} from "../../contracts/interfaces/IIssuers.sol";
 import {IProvenanceToken} from "../../contracts/interfaces/IProvenanceToken.sol";
+import {IRecovery} from "../../contracts/interfaces/IRecovery.sol";
 import {ConformanceBehavior} from "./Conformance.behavior.sol";
 import {KeysBehavior} from "./Keys.behavior.sol";
 import {Preset} from "./Platform.sol";
@@ -37,6 +38,18 @@ contract ExportContractTest is RecordsBehavior, KeysBehavior, ConformanceBehavio
     function deploy() internal override returns (Preset) {
         export = new ExportContract(admin, ADMIN_DELAY, RECOVERY_DELAY);
         return Preset(address(export));
+    }
+
+    function testFuzz_constructor__takesADelayOfOneToNinetyDays(uint48 delay, bool near) public {
+        if (near) delay = uint48(delay % 100 days);
+        bool valid = delay >= 1 days && delay <= 90 days;
+        try new ExportContract(admin, ADMIN_DELAY, delay) {
+            truth(valid, "taken");
+        } catch (bytes memory refusal) {
+            truth(!valid, "refused");
+            bytes4 invalid = IRecovery.Recovery_InvalidDelay.selector;
+            same(keccak256(refusal), keccak256(abi.encodeWithSelector(invalid, delay)), "refusal");
+        }
     }
 
     function test_erc5192__lockedFromTheIssueOn() public {

@@ -18,6 +18,25 @@ abstract contract KeysBehavior is Platform {
         truth(!done, "not by a stranger");
     }
 
+    function test_authorizeColleague__ofTheSameOrganisation__issuesAgain() public {
+        vm.prank(registrar);
+        token.suspendIssuer(colleague);
+        vm.prank(admin);
+        token.authorizeColleague(colleague, issuer);
+        truth(token.isIssuer(colleague) && token.issuerOf(colleague).index == 2, "under its number");
+    }
+
+    /// @dev Slot 6 counts the issuer keys (docs/reference/contract-storage.md).
+    function test_authorize__whenAllNumbersAreUsed__reverts() public {
+        vm.store(address(token), bytes32(uint256(6)), bytes32(uint256(16_382)));
+        vm.prank(admin);
+        token.authorizeIssuer(buyer);
+        same(token.issuerOf(buyer).index, 16_383, "the last number");
+        bytes memory refusal = abi.encodeWithSelector(IIssuers.Issuer_TooMany.selector);
+        refuses(admin, abi.encodeCall(token.authorizeIssuer, (exporter)), refusal);
+        refuses(admin, abi.encodeCall(token.authorizeColleague, (exporter, issuer)), refusal);
+    }
+
     function test_suspendIssuer__stopsIssuesAndLeavesTrust() public {
         issueTo(buyer);
         vm.prank(registrar);
@@ -242,6 +261,8 @@ abstract contract KeysBehavior is Platform {
         same(token.ownerOf(ID), buyer, "owner");
         vm.expectRevert(abi.encodeWithSelector(IProvenanceToken.Batch_LengthMismatch.selector, 0, 0));
         token.claimMany(issuer, root, new address[](0), new bytes32[](0), new bytes32[](0), flags);
+        vm.expectRevert(abi.encodeWithSelector(IProvenanceToken.Batch_LengthMismatch.selector, 1, 2));
+        token.claimMany(issuer, root, one(buyer), digests, new bytes32[](0), flags);
         digests[1] = REASON;
         vm.expectRevert(abi.encodeWithSelector(IAnchors.Anchor_InvalidProof.selector, root));
         token.claimMany(issuer, root, holders, digests, new bytes32[](0), flags);

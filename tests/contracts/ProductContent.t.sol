@@ -48,6 +48,18 @@ contract ProductContentTest is RecordsBehavior, KeysBehavior, ConformanceBehavio
         return Preset(address(product));
     }
 
+    function testFuzz_constructor__takesADelayOfOneToNinetyDays(uint48 delay, bool near) public {
+        if (near) delay = uint48(delay % 100 days);
+        bool valid = delay >= 1 days && delay <= 90 days;
+        try new ProductContent(admin, ADMIN_DELAY, delay, exporter, 250) {
+            truth(valid, "taken");
+        } catch (bytes memory refusal) {
+            truth(!valid, "refused");
+            bytes4 invalid = IRecovery.Recovery_InvalidDelay.selector;
+            same(keccak256(refusal), keccak256(abi.encodeWithSelector(invalid, delay)), "refusal");
+        }
+    }
+
     function test_erc5192__lockedWhileSuspended() public {
         issueTo(buyer);
         vm.recordLogs();
@@ -181,8 +193,16 @@ contract ProductContentTest is RecordsBehavior, KeysBehavior, ConformanceBehavio
         vm.prank(buyer);
         product.setApprovalForAll(stranger, true);
         vm.prank(stranger);
+        product.approve(exporter, ID);
+        same(product.getApproved(ID), exporter, "approved by the operator");
+        vm.prank(stranger);
         product.transferFrom(buyer, stranger, ID);
         same(product.ownerOf(ID), stranger, "owner");
+    }
+
+    function test_constructor__withARoyaltyToNobody__reverts() public {
+        vm.expectRevert(abi.encodeWithSelector(IProductContent.Royalty_Invalid.selector, address(0), 250));
+        new ProductContent(admin, ADMIN_DELAY, RECOVERY_DELAY, address(0), 250);
     }
 
     function test_value__isRefused() public {

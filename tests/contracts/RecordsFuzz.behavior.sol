@@ -207,6 +207,8 @@ abstract contract RecordsFuzz is Platform {
         refuses(by, abi.encodeCall(token.proposeRecovery, (ID, to)), lacks(by, token.REGISTRAR_ROLE()));
         bytes memory refusal = abi.encodeWithSelector(IERC721Errors.ERC721InvalidReceiver.selector, buyer);
         refuses(registrar, abi.encodeCall(token.proposeRecovery, (ID, buyer)), refusal);
+        refusal = abi.encodeWithSelector(IERC721Errors.ERC721InvalidReceiver.selector, address(0));
+        refuses(registrar, abi.encodeCall(token.proposeRecovery, (ID, address(0))), refusal);
         vm.prank(registrar);
         token.proposeRecovery(ID, to);
         same(token.ownerOf(ID), buyer, "not yet");
