@@ -49,6 +49,7 @@ from nftsvc.core.errors import (
     Unauthorized,
     Unavailable,
 )
+from nftsvc.core.fees import TERMS
 from nftsvc.core.handover import DisclosureFile, EnvelopeFile
 from nftsvc.core.keys import Erasure
 from nftsvc.core.trust import TrustList
@@ -478,6 +479,8 @@ class Application:
             "chainId": self._deployment.chain_id,
             "name": self.settings.chain_name,
             "rpc": urls,
+            "confirmationDepth": self.settings.confirmation_depth
+            or TERMS[self.settings.fee_preset].depth,
         }
         return {"chains": [chain], "quorum": min(self.settings.quorum, max(1, len(urls)))}
 

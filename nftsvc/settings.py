@@ -44,6 +44,9 @@ class VerifierSettings(_Loaded):
 
     rpc_urls: Texts = Field(min_length=1, description="RPC endpoints of the chain, one or more.")
     quorum: int = Field(1, ge=1, le=16, description="How many endpoints must agree.")
+    confirmation_depth: int = Field(
+        64, ge=1, description="Blocks that make final where the chain names no final block."
+    )
     gateway_url: str | None = Field(None, description="Service that manifests are fetched from.")
     trust_file: Path | None = Field(None, description="Trust list: who counts as an issuer.")
 

@@ -51,7 +51,8 @@ class Verifier:
         """The verdict; what could not be asked is in the report."""
         source: Manifests = self._gateway if self._gateway is not None else _NoManifests()
         chain_id = link.asset.chain_id
-        chains = [EvmChain(url, chain_id=chain_id) for url in self._settings.rpc_urls]
+        depth = self._settings.confirmation_depth
+        chains = [EvmChain(url, chain_id=chain_id, depth=depth) for url in self._settings.rpc_urls]
         flow = VerifyFlow(
             chains=chains,
             manifests=_Carried(disclosure.manifest, source) if disclosure else source,
@@ -133,6 +134,8 @@ async def verify_file(
             "gateway_url": service,
             "trust_file": trust,
         }
+        if "confirmationDepth" in known:
+            given["confirmation_depth"] = known["confirmationDepth"]
         verifier = bootstrap_verifier(VerifierSettings.load(**given), trust=listed)
         try:
             report = await verifier.verify(each, digest=digest, disclosure=disclosure)

@@ -33,6 +33,7 @@ class FailoverChain(Chain):
     def __init__(self, chains: Sequence[Chain]) -> None:
         super().__init__(", ".join(chain.endpoint for chain in chains), chain_id=chains[0].chain_id)
         self._chains = list(chains)
+        self._final = BlockNumber(0)
 
     async def close(self) -> None:
         await asyncio.gather(*(chain.close() for chain in self._chains))
@@ -63,7 +64,28 @@ class FailoverChain(Chain):
         return self.chain_id
 
     async def _heads(self) -> Heads:
-        return await self._first(lambda chain: chain.heads())
+        heads = await self._first(lambda chain: chain.heads())
+        if heads.latest.number < self._final:
+            heads = await self._furthest()
+        self._final = max(self._final, heads.finalized.number)
+        return heads
+
+    async def _furthest(self) -> Heads:
+        """The first endpoint is behind what was final already: whoever is not, stays first."""
+        answers = await asyncio.gather(
+            *(chain.heads() for chain in self._chains), return_exceptions=True
+        )
+        given = [
+            (heads, chain)
+            for heads, chain in zip(answers, self._chains, strict=True)
+            if not isinstance(heads, BaseException)
+        ]
+        if not given:
+            raise ChainUnavailable("no endpoint names its newest block")
+        heads, chain = max(given, key=lambda pair: pair[0].latest.number)
+        self._chains.remove(chain)
+        self._chains.insert(0, chain)
+        return heads
 
     async def _block(self, number: BlockNumber) -> Block | None:
         return await self._first(lambda chain: chain.block(number))
@@ -106,7 +128,9 @@ class FailoverChain(Chain):
         await self._all(lambda chain: chain.broadcast(signed))
 
     async def _receipt(self, transaction: TransactionHash) -> Receipt | None:
-        return await self._first(lambda chain: chain.receipt(transaction))
+        # One that is behind has none yet; `receipt` compares its block with the first endpoint's.
+        answers = await self._all(lambda chain: chain.receipt(transaction))
+        return next((answer for answer in answers if answer is not None), None)
 
     async def _first(self, ask: Callable[[Chain], Awaitable[T]]) -> T:
         silent: ChainUnavailable | None = None

@@ -295,6 +295,7 @@ class Chain(Schema):
     chain_id: Annotated[int, _example(31337)]
     name: Annotated[str, _example("Local chain")]
     rpc: Annotated[list[str], _example(["https://rpc.example"])]
+    confirmation_depth: Annotated[int, _example(64)]
 
 
 class Chains(Schema):

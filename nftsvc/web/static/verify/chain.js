@@ -20,13 +20,17 @@ const RECORD_OF = toHex(keccak_256(utf8("recordOf(uint256)"))).slice(0, 8);
 const RECORD_WORDS = 8;
 const STATUSES = /** @type {const} */ (["unknown", "active", "suspended", "revoked"]);
 const MAX_ANSWER = 1024 * 1024;
+/** Blocks that make final where an endpoint names no final block and nobody says how many. */
+const DEPTH = 64;
 
 /**
  * @param {import("./account.js").Asset} asset @param {string[]} endpoints
+ * @param {number} [depth] blocks that make final where the chain names no final block
  * @returns {Promise<(Observation | Silence)[]>} one for each endpoint, in their order
  */
-export async function observe(asset, endpoints) {
-  const opened = await Promise.all(endpoints.map((url) => settle(() => open(url))));
+export async function observe(asset, endpoints, depth) {
+  const behind = Number.isSafeInteger(depth) && Number(depth) > 0 ? Number(depth) : DEPTH;
+  const opened = await Promise.all(endpoints.map((url) => settle(() => open(url, behind))));
   const numbers = opened.flatMap((o) => ("value" in o ? [o.value.finalized.number] : []));
   const common = Math.min(...numbers);
   return Promise.all(
@@ -57,20 +61,36 @@ async function settle(ask) {
   }
 }
 
-/** @param {string} endpoint */
-async function open(endpoint) {
-  const [chainId, latest, finalized] = await Promise.all([
+/** @param {string} endpoint @param {number} depth */
+async function open(endpoint, depth) {
+  const [chainId, latest, named] = await Promise.all([
     call(endpoint, "eth_chainId", []).then(quantity),
     blockAt(endpoint, "latest"),
-    blockAt(endpoint, "finalized"),
+    namedFinal(endpoint),
   ]);
+  const finalized = named ?? (await blockAt(endpoint, hex(Math.max(0, latest.number - depth))));
   if (finalized.number > latest.number) throw new CouldNotAsk("bad-answer");
   return { chainId, latest, finalized };
 }
 
+/** The final block, null where the chain names none. @param {string} endpoint */
+async function namedFinal(endpoint) {
+  try {
+    const block = await call(endpoint, "eth_getBlockByNumber", ["finalized", false]);
+    return block === null ? null : readBlock(block, "finalized");
+  } catch (error) {
+    if (error instanceof CouldNotAsk && error.code === "refused") return null;
+    throw error;
+  }
+}
+
 /** @param {string} endpoint @param {string} tag @returns {Promise<Block>} */
 async function blockAt(endpoint, tag) {
-  const block = await call(endpoint, "eth_getBlockByNumber", [tag, false]);
+  return readBlock(await call(endpoint, "eth_getBlockByNumber", [tag, false]), tag);
+}
+
+/** @param {unknown} block @param {string} tag @returns {Block} */
+function readBlock(block, tag) {
   const { number, hash } = /** @type {{number?: unknown, hash?: unknown}} */ (block ?? {});
   if (typeof hash !== "string" || !/^0x[0-9a-f]{64}$/.test(hash)) throw new CouldNotAsk("bad-answer");
   const found = { number: quantity(number), hash };

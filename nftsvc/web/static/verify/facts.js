@@ -2,7 +2,8 @@
  * Gathers the facts of a verdict: the chain from its RPC endpoints, everything else from this
  * service, which is only a source of bytes that are checked.
  *
- * @typedef {{chains: {chainId: number, rpc: string[], name: string}[], quorum: number}} Network
+ * @typedef {{chains: {chainId: number, rpc: string[], name: string, confirmationDepth?: number}[],
+ *   quorum: number}} Network
  * @typedef {import("./rules.js").Facts} Facts
  */
 
@@ -32,7 +33,7 @@ export async function gather({ asset, salts }, document, disclosures = []) {
   const chain = network?.chains.find(({ chainId }) => chainId === asset.chainId);
   const observations = network === null
     ? [{ endpoint: location.origin, error: "chains-unknown" }]
-    : await observe(asset, chain?.rpc ?? []);
+    : await observe(asset, chain?.rpc ?? [], chain?.confirmationDepth);
   const record = currentRecord(observations);
   const row = record === null ? { manifests: [], manifestError: null } : await manifestRow(record);
   return { asset, salts, document, disclosures, quorum: network?.quorum ?? 1, observations, trust, ...row };
