@@ -15,7 +15,9 @@ process of its own, and so do the chain and the database.
 import argparse
 import json
 import os
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -41,6 +43,7 @@ from tests.load import Load, read_answers
 from tests.platform import Platform, platform
 from tests.postgres import cluster
 from tests.service import Service
+from tests.table import write_table
 
 BLOCK_SECONDS: Final = 0.5
 PATIENCE_SECONDS: Final = 600.0
@@ -170,8 +173,59 @@ def _cpu(pid: int) -> float:
 
 
 def _children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found]
+    try:
+        found = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return []
+    return [int(child) for children in found for child in children]
+
+
+def imported(bench: Bench, name: str, count: int) -> dict[str, float]:
+    """Seconds from the start of `import --anchor` to its anchor's block, and the peak size."""
+    folder = bench.folder / f"{name}-files"
+    folder.mkdir()
+    table = write_table(folder, count, first=0)
+    with bench.service(name) as running, largest(running.service.pid) as size:
+        words = [str(Path(sys.executable).with_name("nftsvc")), "import", str(folder)]
+        words += ["--csv", str(table), "--anchor", "--wait", "--json", "--service"]
+        words += [running.service.url, "--token-file", str(running.platform.folder / "api-token")]
+        before, began = cores(running, bench.node), time.time()
+        done = subprocess.run(words, check=True, capture_output=True)
+        after = cores(running, bench.node)
+        anchor = json.loads(done.stdout)["anchor"]
+        assert (anchor["status"], anchor["items"]) == ("finalized", count), anchor
+        (mined,) = (e["at"] for e in anchor["events"] if e["status"] == "mined")
+    shutil.rmtree(folder)
+    spent = {f"{who}_cpu_s": after[who] - before[who] for who in after}
+    seconds = datetime.fromisoformat(mined).timestamp() - began
+    return {"seconds": seconds, "peak_mib": size[0] / 1024} | spent
+
+
+@contextmanager
+def largest(pid: int) -> Iterator[list[int]]:
+    """The largest resident size of a process and its children so far, in KiB."""
+    found, ended = [0], threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.25):
+            found[0] = max(found[0], sum(map(_resident, (pid, *_children(pid)))))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _resident(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    line = next((line for line in status.splitlines() if line.startswith("VmRSS")), "VmRSS: 0 kB")
+    return int(line.split()[1])
 
 
 @contextmanager
@@ -203,7 +257,7 @@ def _new_database(administrator: sa.URL, name: str) -> sa.URL:
 def measure(bench: Bench, chosen: argparse.Namespace) -> dict[str, Any]:
     """Every figure that was asked for, in one run."""
     few, found = chosen.quick, dict[str, Any]()
-    wanted = set(chosen.only or ("naive", "single", "batch", "latency"))
+    wanted = set(chosen.only or ("naive", "single", "batch", "latency", "import"))
     if "naive" in wanted:
         found["naive_per_s"] = naive(bench, 100 if few else 1000)
     for way, count in (("single", 200 if few else 5000), ("batch", 500 if few else 20_000)):
@@ -220,6 +274,12 @@ def measure(bench: Bench, chosen: argparse.Namespace) -> dict[str, Any]:
                 load = Load(way, rate * seconds, rate=rate)
                 row = issued(running, bench.node, load)
             found["latency"][str(rate)] = row
+    if "import" in wanted:
+        less, more = (200, 2_000) if few else (10_000, 100_000)
+        small, large = imported(bench, "less", less), imported(bench, "more", more)
+        found["import"] = {str(less): small, str(more): large}
+        found["import_100k_s" if not few else f"import_{more}_s"] = large["seconds"]
+        found["rss_growth_mib"] = large["peak_mib"] - small["peak_mib"]
     if "naive_per_s" in found and "batch_per_s" in found:
         found["batch_over_naive"] = found["batch_per_s"] / found["naive_per_s"]
     return found
