@@ -146,8 +146,9 @@ async def test_spool__disk_full_while_a_file_comes_in__refused_and_nothing_kept(
     try:
         spool = anvil_platform.folder / "data" / "spool"
         full = _SmallDisk(monkeypatch)
+        large = deal_parts(deal(), pdf("more than is held in the ledger" * 30_000))
         with full, pytest.raises(DiskFull):
-            await _accept(application)
+            await application.accept(AssetKind.EXPORT_CONTRACT, key="large", parts=large)
         assert [path for path in spool.rglob("*") if path.is_file()] == []
         view = await until(application, (await _accept(application)).id, "finalized")
         assert [change.status.value for change in view.events] == FINAL
