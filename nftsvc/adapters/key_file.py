@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -41,9 +41,20 @@ class KeyFile(KeyCustody):
         return list(await asyncio.to_thread(self._read))[-1]
 
     async def wrap(self, data: bytes) -> Wrapped:
-        kek, key = list((await asyncio.to_thread(self._read)).items())[-1]
-        nonce = secrets.token_bytes(_NONCE)
-        return Wrapped(kek, nonce + ChaCha20Poly1305(key).encrypt(nonce, data, kek.encode()))
+        (wrapped,) = await self.wrap_all([data])
+        return wrapped
+
+    async def wrap_all(self, items: Sequence[bytes]) -> list[Wrapped]:
+        return await asyncio.to_thread(self._wrap_all, items)
+
+    def _wrap_all(self, items: Sequence[bytes]) -> list[Wrapped]:
+        kek, key = list(self._read().items())[-1]
+        cipher = ChaCha20Poly1305(key)
+        nonces = [secrets.token_bytes(_NONCE) for _ in items]
+        return [
+            Wrapped(kek, nonce + cipher.encrypt(nonce, data, kek.encode()))
+            for nonce, data in zip(nonces, items, strict=True)
+        ]
 
     async def unwrap(self, wrapped: Wrapped) -> bytes:
         key = (await asyncio.to_thread(self._read)).get(wrapped.kek)

@@ -6,6 +6,7 @@ from datetime import datetime
 from nftsvc.core.cid import Cid
 from nftsvc.core.issuance import IssuanceStatus, StatusChange, Way
 from nftsvc.core.keys import AssetKey
+from nftsvc.core.moving import moves
 from nftsvc.core.types import (
     Address,
     AnchorId,
@@ -19,6 +20,7 @@ from nftsvc.core.types import (
 )
 
 
+@moves
 @dataclass(frozen=True, slots=True)
 class KeptDocument:
     """A document as it lies in the store. `name` and `sha256` only where they are public."""
@@ -30,6 +32,7 @@ class KeptDocument:
     sha256: Digest | None
 
 
+@moves
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """An asset's key, sealed to one recipient."""
@@ -38,6 +41,7 @@ class Envelope:
     sealed: bytes = field(repr=False)
 
 
+@moves
 @dataclass(frozen=True, slots=True)
 class HeldFile:
     """A file that is small enough to be written down with its request; as it will be kept."""
@@ -46,6 +50,7 @@ class HeldFile:
     data: bytes = field(repr=False)
 
 
+@moves
 @dataclass(frozen=True, slots=True)
 class IssuanceRequest:
     """All of an accepted request, fixed for ever: no retry can make another token of it.

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final, Self
 
 from nftsvc.core.errors import InvalidCid
+from nftsvc.core.moving import moves
 from nftsvc.core.types import Digest
 
 _SHA2_256: Final = b"\x12\x20"
@@ -28,6 +29,7 @@ class Codec(IntEnum):
     DAG_PB = 0x70
 
 
+@moves
 @dataclass(frozen=True, slots=True)
 class Cid:
     """One content identifier. Two are equal when their bytes are; `str()` is the usual spelling.

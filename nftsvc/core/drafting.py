@@ -15,6 +15,7 @@ from nftsvc.core.disclosure import Disclosure, decode_bytes, encode_bytes
 from nftsvc.core.fields import Fields
 from nftsvc.core.manifest import Manifest, PublicDocument, SealedDocument, new_reference
 from nftsvc.core.media import GLB, JPEG, MP4, PDF, PNG, WEBP
+from nftsvc.core.moving import moves
 from nftsvc.core.trade.deal import Deal
 from nftsvc.core.trade.product import Product
 from nftsvc.core.types import AccountId, AssetKind, Digest, Salt
@@ -44,6 +45,7 @@ class TakenDocument:
     stored_size: int
 
 
+@moves
 @dataclass(frozen=True, slots=True)
 class PrivateDocument:
     """What only the asset's key opens: how the file was called, and the salt that proves it."""

@@ -12,6 +12,7 @@ from typing import Final, NewType, Self
 from eth_hash.auto import keccak
 
 from nftsvc.core.errors import InvalidField
+from nftsvc.core.moving import moves
 
 Digest = NewType("Digest", bytes)
 """sha256 of some bytes, 32 bytes."""
@@ -69,6 +70,7 @@ class TokenStatus(StrEnum):
     REVOKED = "revoked"
 
 
+@moves
 @dataclass(frozen=True, slots=True)
 class AssetId:
     """One token on one chain, as CAIP-19 writes it: `eip155:<chain>/erc721:<contract>/<token>`."""

@@ -16,6 +16,7 @@ from nftsvc.core.canonical import Json
 from nftsvc.core.deployment import Deployment
 from nftsvc.core.drafting import PrivateDocument, TakenDocument, draft_deal, draft_product
 from nftsvc.core.manifest import Manifest, genesis_token_id
+from nftsvc.core.moving import moves
 from nftsvc.core.trade.deal import Deal
 from nftsvc.core.trade.product import Product
 from nftsvc.core.types import (
@@ -29,6 +30,7 @@ from nftsvc.core.types import (
 from nftsvc.ports import Sealer, SealingKey
 
 
+@moves
 @dataclass(frozen=True, slots=True)
 class Drafted:
     """A request as it will be written down, and what its parties may be shown of it."""

@@ -20,6 +20,7 @@ from nftsvc.core.canonical import Json
 from nftsvc.core.drafting import TakenDocument
 from nftsvc.core.errors import InvalidField, NftsvcError, Refused, TooLarge
 from nftsvc.core.fields import Fields, check_file_name
+from nftsvc.core.moving import moves
 from nftsvc.core.types import AssetKind
 from nftsvc.flows.draft import Drafted, Drafter, Subject
 from nftsvc.flows.intake import Fingerprint, media_type_of, take_small
@@ -39,6 +40,7 @@ class ItemLimits:
     file_bytes: int
 
 
+@moves
 @dataclass(frozen=True, slots=True)
 class DraftedItem:
     """An item's key, where it could be read, and what became of it."""

@@ -60,12 +60,12 @@ class Keyring:
         secret = [request for request in requests if request.identity is not None]
         shares = await self._shares.create(len(secret)) if secret else ()
         kept: dict[IssuanceId, IssuanceRequest] = {}
-        for request, share in zip(secret, shares, strict=True):
+        # In one go for all of them: a thread for each costs more than the work in it.
+        locked = await asyncio.to_thread(self._lock_requests, secret, shares)
+        keys = await self._custody.wrap_all([identity for identity, _ in locked])
+        for request, share, key, (_, envelopes) in zip(secret, shares, keys, locked, strict=True):
             kept[request.issuance] = replace(
-                request,
-                identity=None,
-                key=await self._locked(request.identity or "", share),
-                envelopes=self._lock_all(request.envelopes, share),
+                request, identity=None, key=AssetKey(share.place, key), envelopes=envelopes
             )
         return [kept.get(request.issuance, request) for request in requests]
 
@@ -171,6 +171,19 @@ class Keyring:
             ):
                 return self._sealer.open(envelope.sealed, identity=self._identity).decode()
         raise SealUnreadable("the asset's key was not sealed to this service's recovery key")
+
+    def _lock_requests(
+        self, requests: Sequence[IssuanceRequest], shares: Sequence[Share]
+    ) -> list[tuple[bytes, tuple[Envelope, ...]]]:
+        return [
+            (
+                self._sealer.lock(
+                    (request.identity or "").encode(), secret=share.secret, purpose=IDENTITY
+                ),
+                self._lock_all(request.envelopes, share),
+            )
+            for request, share in zip(requests, shares, strict=True)
+        ]
 
     async def _locked(self, identity: str, share: Share) -> AssetKey:
         locked = await asyncio.to_thread(

@@ -23,6 +23,10 @@ class KeyCustody(ABC):
     async def wrap(self, data: bytes) -> Wrapped:
         """Encrypt something small under the current KEK."""
 
+    async def wrap_all(self, items: Sequence[bytes]) -> list[Wrapped]:
+        """Encrypt many under the current KEK, in their order."""
+        return [await self.wrap(data) for data in items]
+
     @abstractmethod
     async def unwrap(self, wrapped: Wrapped) -> bytes:
         """Inverse of `wrap`. Raises `KeyRetired` where the KEK is gone, `SealUnreadable`."""

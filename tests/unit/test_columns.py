@@ -1,5 +1,8 @@
 """Deals as rows of a table, and all that is wrong with a row at once."""
 
+import csv
+from pathlib import Path
+
 import pytest
 
 from nftsvc.core.errors import InvalidField
@@ -46,6 +49,14 @@ def test_problems_of__many_at_once__each_is_told() -> None:
         "holder": "0x12",
     }
     assert {problem.path for problem in problems_of(ROW | wrong)} == set(wrong)
+
+
+def test_how_to__its_table__is_a_good_row() -> None:
+    text = Path("docs/how-to/issue-many-deals.md").read_text("utf-8")
+    (row,) = csv.DictReader(text.partition("```csv\n")[2].partition("```")[0].splitlines())
+    check_columns(list(row))
+    assert list(problems_of(row)) == []
+    assert documents_of(row) == ("DGB-2026-1102.pdf",)
 
 
 def test_documents_of__several__by_semicolons() -> None:
