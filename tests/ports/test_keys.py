@@ -1,6 +1,6 @@
 """Keys at rest: under a share and a KEK, rotated over any death, handed on, taken over."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -168,8 +168,8 @@ class _Late:
     def __init__(self, custody: Any, rotate: Any) -> None:
         self._custody, self._rotate = custody, rotate
 
-    async def wrap(self, data: bytes) -> Wrapped:
-        wrapped: Wrapped = await self._custody.wrap(data)
+    async def wrap_all(self, items: Sequence[bytes]) -> list[Wrapped]:
+        wrapped: list[Wrapped] = await self._custody.wrap_all(items)
         await self._rotate()
         return wrapped
 
