@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +34,7 @@ from nftsvc.adapters.system_clock import SystemClock
 from nftsvc.core.assets import Failure
 from nftsvc.core.cid import Cid
 from nftsvc.core.drafting import TakenDocument
-from nftsvc.core.types import Address, AssetKind, ChainId, Digest, IssuanceId
+from nftsvc.core.types import Address, AnchorId, AssetKind, ChainId, Digest, IssuanceId
 from nftsvc.flows.draft import Drafter
 from nftsvc.flows.erasing import Erasing
 from nftsvc.flows.issuances import Issuances
@@ -160,7 +160,13 @@ class Strongroom:
             delay=delay,
         )
 
-    async def accept(self, *recipients: str, locked: bool = True, ended: bool = True) -> IssuanceId:
+    async def accept(
+        self,
+        *recipients: str,
+        locked: bool = True,
+        ended: bool = True,
+        anchor: AnchorId | None = None,
+    ) -> IssuanceId:
         """A deal with one document in the store; `locked` as this release keeps its key."""
         sealer = AgeSealer()
         issuance = IssuanceId(f"iss-{secrets.token_hex(12)}")
@@ -189,7 +195,7 @@ class Strongroom:
             asset_key=key,
             at=NOW,
         )
-        requests = [drafted.request]
+        requests = [replace(drafted.request, anchor=anchor)]
         await self.ledger.accept_all(await self.keyring.keep(requests) if locked else requests)
         if ended:
             failure = Failure("test", "ended, so that it may be erased")

@@ -23,6 +23,7 @@ from typing import Final
 from nftsvc.core.assets import Issuance
 from nftsvc.core.errors import NftsvcError, NotErasable, NotFound
 from nftsvc.core.fields import check_text
+from nftsvc.core.issuance import IssuanceStatus, Way
 from nftsvc.core.keys import Erasure
 from nftsvc.core.types import IssuanceId
 from nftsvc.ports import Clock, ContentStore, KeyLedger, KeyShares, Ledger, Spool
@@ -64,7 +65,9 @@ class Erasing:
         found = await self._found(issuance)
         if found.erased_at is None and not found.envelopes:
             raise NotErasable("the documents of this asset are public", reason="public")
-        if not found.status.is_terminal:
+        # An anchored deal rests at `stored` for as long as nobody claims its token.
+        rests = found.way is Way.LEAF and found.status is IssuanceStatus.STORED
+        if not (found.status.is_terminal or rests):
             raise NotErasable("the asset is still being issued", reason="under-way")
         now = self._clock.now()
         return await self._keys.request_erasure(

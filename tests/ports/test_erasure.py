@@ -16,10 +16,11 @@ from nftsvc.adapters.age_sealer import LOCKED, AgeSealer
 from nftsvc.adapters.key_file import KeyFile
 from nftsvc.core.drafting import PrivatePart
 from nftsvc.core.errors import Erased, NftsvcError, NotErasable, NotFound, SealUnreadable
+from nftsvc.core.issuance import IssuanceStatus
 from nftsvc.core.keys import SHARE_BYTES, KekId, Wrapped
 from nftsvc.core.link import VerificationLink
-from nftsvc.core.types import IssuanceId
-from tests.strongroom import DOCUMENT, Strongroom, files_below, killed
+from nftsvc.core.types import AnchorId, IssuanceId
+from tests.strongroom import DOCUMENT, NOW, Strongroom, files_below, killed
 
 AGE: Final = b"age-encryption.org/v1\n"
 IDENTITY: Final = re.compile(rb"AGE-SECRET-KEY-1[A-Z0-9]{58}")
@@ -291,6 +292,19 @@ async def test_erase__still_being_issued__is_refused(room: Strongroom) -> None:
     with pytest.raises(NotErasable) as refused:
         await room.erasing().request(issuance, by="dpo", reason="request 118")
     assert refused.value.reason == "under-way"
+
+
+async def test_erase__anchored_and_unclaimed__needs_no_token(room: Strongroom) -> None:
+    anchor = AnchorId("anchor-1")
+    await room.ledger.open_anchor(anchor, at=NOW)
+    issuance = await room.accept(ended=False, anchor=anchor)
+    with pytest.raises(NotErasable):
+        await room.erasing().request(issuance, by="dpo", reason="request 118")
+    await room.ledger.advance(
+        [issuance], current=IssuanceStatus.ACCEPTED, to=IssuanceStatus.STORED, at=NOW, cause="kept"
+    )
+    await _erase(room, issuance)
+    assert (await room.issuances.view(issuance)).erased_at is not None
 
 
 @pytest.mark.parametrize("die", DEATHS, ids=str)
