@@ -37,7 +37,8 @@ class LocalNode:
     """One running node. Use as a context manager, or call `start` and `stop`.
 
     `block_seconds` 0 mines at each transaction, None when told to (`mine`). `state` (Anvil
-    only) is a file that the chain is kept in over restarts.
+    only) is a file that the chain is kept in over restarts. On Anvil a block is safe one epoch
+    later and final two: by default an epoch is one block, so that finality is seen soon.
     """
 
     def __init__(
@@ -48,8 +49,10 @@ class LocalNode:
         block_seconds: int | None = 1,
         state: Path | None = None,
         log: Path | None = None,
+        slots_in_an_epoch: int = 1,
     ) -> None:
         self.kind = kind
+        self._slots_in_an_epoch = slots_in_an_epoch
         self.port = port or free_port()
         self._block_seconds = block_seconds
         self._state = state
@@ -212,8 +215,7 @@ class LocalNode:
             anvil_binary(),
             *("--host", "127.0.0.1", "--port", str(self.port)),
             *("--chain-id", str(CHAIN_ID), "--mnemonic", MNEMONIC),
-            # safe = head - 1 and finalized = head - 2: finality is seen within seconds.
-            *("--slots-in-an-epoch", "1", "--hardfork", "prague"),
+            *("--slots-in-an-epoch", str(self._slots_in_an_epoch), "--hardfork", "prague"),
         ]
         if self._block_seconds is None:
             command.append("--no-mining")

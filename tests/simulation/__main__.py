@@ -5,6 +5,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,10 @@ from typing import Final
 import sqlalchemy as sa
 
 from tests.simulation.controls import BUGS
-from tests.simulation.simulation import Outcome, Simulation
+from tests.simulation.faults import Fault
+from tests.simulation.judge import Findings
+from tests.simulation.real import RealRun
+from tests.simulation.simulation import Simulation
 
 SHOWN: Final = 20
 USAGE: Final = """\
@@ -39,10 +43,24 @@ def main() -> int:
     parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--workers", type=int, default=2, help="processes; default: 2")
     parser.add_argument("--bug", choices=sorted(BUGS), help="put a known bug back")
+    parser.add_argument(
+        "--real", action="store_true", help="real processes, kill -9, Anvil and time"
+    )
     parser.add_argument("--trace", type=Path, metavar="FILE", help="write down each fault")
     given = parser.parse_args()
     started = time.monotonic()
+    tell = _progress if sys.stderr.isatty() else lambda _: None
     with _folder() as folder, _database(given.db, folder) as database:
+        if given.real:
+            run = RealRun(
+                faults=given.faults,
+                seed=given.seed,
+                folder=folder,
+                database=database if given.db == "postgres" else None,
+                tell=tell,
+            )
+            findings = run.run()
+            return _report(run.faults, findings, f"{run.deals} deals", started)
         outcome = Simulation(
             faults=given.faults,
             seed=given.seed,
@@ -50,22 +68,23 @@ def main() -> int:
             database=database,
             workers=given.workers,
             wiring=BUGS[given.bug] if given.bug else None,
-            tell=_progress if sys.stderr.isatty() else lambda _: None,
+            tell=tell,
         ).run()
     if given.trace:
         given.trace.write_text("\n".join(outcome.trace) + "\n")
-    _report(outcome, time.monotonic() - started)
-    return 1 if outcome.findings.any else 0
+    played = f"{outcome.deals} deals, {outcome.calls} calls"
+    return _report(outcome.faults, outcome.findings, played, started)
 
 
-def _report(outcome: Outcome, seconds: float) -> None:
-    for fault, count in outcome.faults.most_common():
+def _report(faults: Counter[Fault], findings: Findings, played: str, started: float) -> int:
+    for fault, count in faults.most_common():
         print(f"{count:7} {fault.value}")
-    print(f"{outcome.deals} deals, {outcome.calls} calls, {seconds:.1f} s")
+    print(f"{played}, {time.monotonic() - started:.1f} s")
     for kind in ("lost", "duplicate", "stuck"):
-        for line in getattr(outcome.findings, kind)[:SHOWN]:
+        for line in getattr(findings, kind)[:SHOWN]:
             print(f"{kind}: {line}")
-    print(outcome.summary)
+    print(findings.summary(faults.total()))
+    return 1 if findings.any else 0
 
 
 def _progress(faults: int) -> None:
