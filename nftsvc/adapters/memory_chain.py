@@ -118,6 +118,7 @@ class MemoryChain(Chain):
         self._depth = depth
         self._forks = 0
         self._pending: dict[tuple[Address, Nonce], SentTransaction] = {}
+        self._outbid: list[SentTransaction] = []
         self._blocks: list[_Block] = []
         self._numbers: dict[BlockHash, BlockNumber] = {}
         self._used: Counter[Address] = Counter()
@@ -159,6 +160,13 @@ class MemoryChain(Chain):
         if keep_transactions:
             pending = {(sent.sender, sent.nonce): sent for sent in left} | pending
         self._pending = pending
+
+    def prefer_outbid(self) -> None:
+        """What was outbid waits again in the other's place: another node never saw the raise."""
+        for sent in self._outbid:
+            if (sent.sender, sent.nonce) in self._pending:
+                self._pending[sent.sender, sent.nonce] = sent
+        self._outbid.clear()
 
     def forget_pending(self) -> None:
         """What a node does that is started anew."""
@@ -281,6 +289,8 @@ class MemoryChain(Chain):
                 raise TransactionRefused(BroadcastRefusal.NONCE_TOO_LOW)
             if present is not None and not sent.outbids(present):
                 raise TransactionRefused(BroadcastRefusal.REPLACEMENT_UNDERPRICED)
+            if present is not None:
+                self._outbid.append(present)
             self._pending[sent.sender, sent.nonce] = sent
         if self.fault is ChainFault.LOST_ANSWER:
             raise ChainUnavailable("the answer was lost")

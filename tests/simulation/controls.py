@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import sqlalchemy as sa
 
@@ -12,8 +12,9 @@ from nftsvc.adapters.memory_chain import MemoryChain
 from nftsvc.adapters.sql_ledger import SqlLedger
 from nftsvc.core.errors import LedgerUnavailable
 from nftsvc.core.history import Heads
-from nftsvc.core.transaction import Attempt, WrittenTransaction
+from nftsvc.core.transaction import Attempt, Lane, WrittenTransaction
 from nftsvc.core.types import Address, BatchId, IssuanceId, Nonce
+from nftsvc.ports import Fence
 from tests.simulation.world import Wiring
 
 EVERY: Final = 3
@@ -23,11 +24,16 @@ EVERY: Final = 3
 class _Changed:
     """An adapter of which some methods are others."""
 
-    def __init__(self, own: object) -> None:
+    def __init__(self, own: Any, *others: Any) -> None:
         self._own = own
+        self._others = others
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._own, name)
+
+    def fenced(self, fence: Fence) -> Self:
+        """A ledger under a fence, with the same bug."""
+        return type(self)(self._own.fenced(fence), *self._others)
 
 
 class NonceAhead(_Changed):
@@ -50,16 +56,17 @@ class NonceAhead(_Changed):
             raise LedgerUnavailable("simulated: cut off between counter and transaction")
         return await self._own.write(batch, issuances, sender=sender, **rest)
 
+    async def lane(self, sender: Address, *, used: Nonce) -> Lane | None:
+        """Nor does anybody look for gaps."""
+        found = await self._own.lane(sender, used=used)
+        return found and replace(found, gaps=())
+
 
 class SentFirst(_Changed):
     """What is signed is broadcast at once; only then is it written down."""
 
     _own: SqlLedger
     _writes = 0
-
-    def __init__(self, own: SqlLedger, chain: MemoryChain) -> None:
-        super().__init__(own)
-        self._chain = chain
 
     async def write(
         self,
@@ -74,7 +81,8 @@ class SentFirst(_Changed):
     ) -> WrittenTransaction:
         async def sign_and_send(nonce: Nonce) -> Attempt:
             attempt = await sign(nonce)
-            await self._chain.broadcast(attempt.signed)
+            chain: MemoryChain = self._others[0]
+            await chain.broadcast(attempt.signed)
             SentFirst._writes += 1
             if SentFirst._writes % EVERY == 0:
                 raise LedgerUnavailable("simulated: cut off before the commit")
@@ -111,9 +119,17 @@ class OlderForgotten(_Changed):
         return found and replace(found, attempts=found.attempts[-1:])
 
 
+class NoFence(_Changed):
+    """Whoever was taken for dead goes on writing."""
+
+    def fenced(self, fence: Fence) -> Self:  # noqa: ARG002
+        return self
+
+
 BUGS: Final = {
     "nonce-counter-ahead": Wiring(ledger=lambda ledger, _: NonceAhead(ledger)),
     "broadcast-before-write": Wiring(ledger=SentFirst),
+    "no-fence-on-takeover": Wiring(ledger=lambda ledger, _: NoFence(ledger)),
     "receipt-taken-as-final": Wiring(chain=MinedIsFinal),
     "replaced-transaction-forgotten": Wiring(ledger=lambda ledger, _: OlderForgotten(ledger)),
 }

@@ -29,6 +29,7 @@ class Fault(StrEnum):
     REORG = "the chain replaces its newest blocks"
     NODE_RESTART = "the node forgets what is pending"
     CHAIN_AWAY = "the node does not answer for a while"
+    OLDER_WINS = "a transaction that was replaced is preferred to its replacement"
     FEES_RISE = "the base fee rises above what was offered"
     STORE_AWAY = "the content store does not answer for a while"
     STORE_LIES = "the content store does what it should not for a while"

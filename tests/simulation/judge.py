@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from nftsvc.adapters.ledger_tables import attempts
+from nftsvc.adapters.ledger_tables import attempts, transactions
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import NftsvcError
 from nftsvc.core.issuance import IssuanceStatus, may_become
@@ -56,6 +56,8 @@ async def judge(world: World, deals: list[PostedDeal]) -> Findings:
         for (_, digest), count in carried.items()
         if count > 1
     ]
+    findings.duplicate += world.trespasses
+    findings.lost += await _given_up(world)
     known = await _known_transactions(world)
     findings.duplicate += [
         f"transaction {sent.signed.transaction_hash} is not in the ledger"
@@ -97,6 +99,22 @@ async def _judge_deal(
             await world.store.verify(cid)
         except NftsvcError as error:
             findings.lost.append(f"{posted.key}: {error}")
+
+
+async def _given_up(world: World) -> list[str]:
+    """Transactions that were taken for lost and are in the chain, doing what they should."""
+    query = (
+        sa.select(attempts.c.hash)
+        .join(transactions, transactions.c.ordinal == attempts.c.transaction)
+        .where(transactions.c.abandoned)
+    )
+    found = []
+    async with world.database.reading() as connection:
+        for given_up in (await connection.execute(query)).scalars():
+            receipt = await world.chain.receipt(given_up)
+            if receipt is not None and receipt.succeeded:
+                found.append(f"transaction {given_up} was given up and is in the chain")
+    return found
 
 
 async def _known_transactions(world: World) -> frozenset[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from nftsvc.bootstrap import Application
 from nftsvc.core.errors import NftsvcError
-from nftsvc.ports import ByteSink, Staging
+from nftsvc.ports import ByteSink, Fence, Staging
 from tests.simulation.faults import Fault, unavailable
 
 if TYPE_CHECKING:
@@ -129,22 +129,30 @@ class ProcessClock:
 class Gate:
     """Stands before a port: each of its asynchronous methods waits for its turn."""
 
-    def __init__(self, process: Process, port: str, inner: object) -> None:
+    def __init__(
+        self, process: Process, port: str, inner: object, *, fence: Fence | None = None
+    ) -> None:
         self._process = process
         self._port = port
         self._inner = inner
+        self._fence = fence
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
         if name == "fenced":
-            return lambda fence: Gate(self._process, self._port, found(fence))
+            return lambda fence: Gate(self._process, self._port, found(fence), fence=fence)
         if name == "stage":
             return lambda issuance: GatedStaging(self._process, found(issuance))
         if not inspect.iscoroutinefunction(found):
             return found
 
         async def call(*args: Any, **options: Any) -> Any:
-            return await self._process.call(f"{self._port}.{name}", lambda: found(*args, **options))
+            return await self._process.call(f"{self._port}.{name}", lambda: work(*args, **options))
+
+        async def work(*args: Any, **options: Any) -> Any:
+            answer = await found(*args, **options)
+            self._process.world.witness(name, fence=self._fence, answer=answer)
+            return answer
 
         return call
 

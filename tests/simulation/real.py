@@ -33,7 +33,7 @@ from nftsvc.settings import VerifierSettings
 from nftsvc.verifying import bootstrap_verifier
 from tests.chains import deploy
 from tests.journeys.service_process import ServiceProcess
-from tests.platform import PDF, Platform, deal, digest, platform
+from tests.platform import PDF, deal, digest, platform
 from tests.simulation.faults import DEEPEST_REORG, Fault
 from tests.simulation.faulty_rpc import FaultyRpc
 from tests.simulation.judge import Findings
@@ -269,7 +269,9 @@ class RealRun:
             verdict = asyncio.run(self._verdict(service, posted))
             if verdict is not Verdict.AUTHENTIC:
                 found.lost.append(f"{posted.key}: {verdict}")
-        found.duplicate += [f"token {t:x} without a deal" for c, t in issued if (c, t) not in promised]
+        found.duplicate += [
+            f"token {t:x} without a deal" for c, t in issued if (c, t) not in promised
+        ]
         known = self._known()
         found.duplicate += [f"{sent} is not in the ledger" for sent in self._sent() - known]
         return found

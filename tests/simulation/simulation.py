@@ -22,7 +22,7 @@ from tests.simulation.world import LYING, Wiring, World
 
 MOST_OPEN: Final = 16
 """So many deals are under way at once."""
-FAULT_SHARE: Final = 0.15
+FAULT_SHARE: Final = 0.1
 """Of calls whose turn it is, how many meet with a fault."""
 CALM_SECONDS: Final = 300.0
 """Simulated time within which everything must end once the faults have."""
@@ -35,7 +35,10 @@ WEIGHTS: Final = {
     Fault.KILLED_BEFORE: 0.3,
     Fault.KILLED_AFTER: 0.3,
     Fault.CLOCK_JUMP: 0.5,
+    Fault.STORE_AWAY: 0.5,
     Fault.STORE_LIES: 0.5,
+    Fault.OLDER_WINS: 2.0,
+    Fault.FEES_RISE: 1.5,
     Fault.DATABASE_RESTART: 0.5,
 }
 
@@ -157,7 +160,9 @@ class Simulation:
             weights = [WEIGHTS.get(fault, 1.0) for fault in fates]
             fault = self._rng.choices(fates, weights)[0]
             if fault in OF_A_CALL:
-                self._grant(self._rng.choice(turns), fault)
+                able = [turn for turn in turns if turn.call in LIES]
+                told = able if fault is Fault.WRONG_ANSWER and able else turns
+                self._grant(self._rng.choice(told), fault)
             else:
                 self._strike(fault)
             return
@@ -194,16 +199,18 @@ class Simulation:
                 self._begin(world.reorg(rng))
             case Fault.NODE_RESTART:
                 world.chain.forget_pending()
+            case Fault.OLDER_WINS:
+                world.chain.prefer_outbid()
             case Fault.CHAIN_AWAY:
-                world.send_away("chain", rng.uniform(0.5, 10))
+                world.send_away("chain", rng.uniform(0.5, 5))
             case Fault.FEES_RISE:
-                world.raise_fees(rng.randint(2, 50), rng.uniform(5, 60))
+                world.raise_fees(rng.randint(2, 50), rng.uniform(10, 90))
             case Fault.STORE_AWAY:
-                world.send_away("contents", rng.uniform(0.5, 10))
+                world.send_away("contents", rng.uniform(0.5, 5))
             case Fault.STORE_LIES:
                 world.corrupt_store(rng.choice(LYING), rng.uniform(0.5, 5))
             case Fault.DATABASE_RESTART:
-                world.send_away("ledger", rng.uniform(0.5, 10))
+                world.send_away("ledger", rng.uniform(0.5, 5))
             case Fault.SENT_TWICE:
                 self._platforms.post_again()
         self._note(fault, victim.name, "")

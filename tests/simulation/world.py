@@ -28,6 +28,7 @@ from nftsvc.bootstrap import Adapters
 from nftsvc.core.deployment import DeployedContract, Deployment
 from nftsvc.core.errors import TransactionRefused
 from nftsvc.core.history import Heads
+from nftsvc.core.transaction import BroadcastRefusal
 from nftsvc.core.types import (
     Address,
     AssetKind,
@@ -39,7 +40,7 @@ from nftsvc.core.types import (
     Wei,
     parse_address,
 )
-from nftsvc.ports import ByteSink, Role, SealingStream
+from nftsvc.ports import ByteSink, Fence, Role, SealingStream
 from nftsvc.settings import Settings
 from tests.simulation.faults import DEEPEST_REORG
 from tests.simulation.process import Process, ProcessClock
@@ -59,6 +60,7 @@ LYING: Final = (
     StoreFault.BLOCK_LOST,
     StoreFault.HALF_TAKEN,
 )
+WRITES: Final = frozenset({"write", "replace", "abandon", "mined", "advance", "fail", "finish"})
 USUAL_FEE: Final = Wei(10**9)
 
 
@@ -111,6 +113,8 @@ class World:
         self.settings = _settings(folder)
         self.processes: dict[str, Process] = {}
         self.rng = random.Random()
+        self.trespasses: list[str] = []
+        self._epochs: dict[str, int] = {}
         self._workers = workers
         self._wiring = wiring
         self._away: dict[str, float] = {}
@@ -150,6 +154,18 @@ class World:
             self.chain.base_fee = USUAL_FEE
         if self.schedule.time >= self._store_until:
             self.store.fault = None
+
+    def witness(self, call: str, *, fence: Fence | None, answer: object) -> None:
+        """Note who holds what, and who writes what another holds by now."""
+        if isinstance(answer, Fence):
+            self._epochs[answer.lease] = answer.epoch
+        if fence is None or call not in WRITES:
+            return
+        held = self._epochs.get(fence.lease, fence.epoch)
+        if held > fence.epoch:
+            self.trespasses.append(
+                f"{call} of {fence.lease} in epoch {fence.epoch}, which ended: it is {held} now"
+            )
 
     def is_away(self, call: str) -> bool:
         """Whether the other end of a call does not answer now."""
@@ -197,7 +213,7 @@ class World:
             case "chain.nonce":
                 return Nonce(max(0, await work() - self.rng.randint(1, 3)))
             case "chain.broadcast":
-                lie = self.rng.choice(("nonce-too-low", "replacement transaction underpriced", ""))
+                lie = self.rng.choice((*BroadcastRefusal, ""))
                 if self.rng.random() < 0.5:
                     await work()
                 if lie:
