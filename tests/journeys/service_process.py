@@ -1,9 +1,11 @@
 """The service as a process of its own, started, asked over HTTP, killed."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,16 +19,20 @@ START_SECONDS: Final = 60.0
 
 
 class ServiceProcess:
-    """One life of the service. `fate` are the arguments of `doomed_service`."""
+    """One life of the service. `fate` are the arguments of `doomed_service`.
 
-    def __init__(self, platform: Platform, *fate: str) -> None:
+    `changed` are settings by their names in capitals.
+    """
+
+    def __init__(self, platform: Platform, *fate: str, **changed: object) -> None:
         self.port = free_port()
-        self._log = platform.folder / "service.log"
+        self._log = platform.folder / f"service-{self.port}.log"
+        own = {f"NFTSVC_{name}": str(value) for name, value in changed.items()}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.journeys.doomed_service", str(self.port), *fate],
                 cwd=ROOT,
-                env=os.environ | platform.environment,
+                env=os.environ | platform.environment | own,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -48,6 +54,7 @@ class ServiceProcess:
     ) -> None:
         self.http.close()
         if self._process.poll() is None:
+            self.signal(signal.SIGCONT)
             self._process.terminate()
             try:
                 self._process.wait(timeout=30)
@@ -59,6 +66,29 @@ class ServiceProcess:
     def was_killed(self) -> bool:
         """Whether the process ended by SIGKILL."""
         return self._process.poll() == -9
+
+    @property
+    def log(self) -> str:
+        """What it printed so far."""
+        return self._log.read_text(errors="replace")
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether SIGSTOP holds it."""
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] == "T"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def wait_until_stopped(self, seconds: float = 40.0) -> None:
+        """Wait for the SIGSTOP that it sends itself."""
+        self._wait(lambda: self.is_stopped, seconds, "it was not stopped")
+
+    def wait_for_words(self, words: str, seconds: float = 40.0) -> None:
+        """Wait until it has printed them."""
+        self._wait(lambda: words in self.log, seconds, f"it did not say {words!r}")
 
     def wait_until_up(self) -> bool:
         """Whether it came up; False where it was killed on the way."""
@@ -102,6 +132,10 @@ class ServiceProcess:
         answer: dict[str, Any] = self.http.get(f"/v1/issuances/{id_}").raise_for_status().json()
         return answer
 
+    def has_ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
+
     def until_ended(self, id_: str, *, seconds: float = 40.0) -> dict[str, Any]:
         """The issuance once its status is an end."""
         deadline = time.monotonic() + seconds
@@ -112,6 +146,13 @@ class ServiceProcess:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{answer['events']}\n{self._log.read_text()[-3000:]}")
             time.sleep(0.1)
+
+    def _wait(self, reached: Callable[[], bool], seconds: float, complaint: str) -> None:
+        deadline = time.monotonic() + seconds
+        while not reached():
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise TimeoutError(f"{complaint}:\n{self.log[-3000:]}")
+            time.sleep(0.05)
 
 
 def calls_in(trace: Path) -> list[str]:

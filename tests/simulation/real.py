@@ -152,7 +152,7 @@ class RealRun:
         deadline = time.monotonic() + END_SECONDS
         while time.monotonic() < deadline:
             service = random.choice(self._processes)
-            files = {
+            files: dict[str, tuple[str | None, str | bytes, str]] = {
                 "deal": (None, content, "application/json"),
                 "document": ("contract.pdf", posted.document, "application/pdf"),
             }
@@ -205,7 +205,7 @@ class RealRun:
 
     def _reorg(self) -> bool:
         newest = int(self._node.call("eth_blockNumber"), 16)
-        final = int(self._node.call("eth_getBlockByNumber", "finalized", False)["number"], 16)
+        final = int(self._block("finalized")["number"], 16)
         depth = self._rng.choice((1, 2, 3, 5, 8, 20, DEEPEST_REORG))
         if newest - final <= depth + 2:
             return False
@@ -230,7 +230,7 @@ class RealRun:
                 self._processes[index].signal(signal.SIGCONT)
                 del self._stopped[index]
         for index, process in enumerate(self._processes):
-            if process.has_ended:
+            if process.has_ended():
                 self._processes[index] = self._start()
         awake = [p for index, p in enumerate(self._processes) if index not in self._stopped]
         for posted in self._deals:
@@ -303,13 +303,18 @@ class RealRun:
         newest = int(self._node.call("eth_blockNumber"), 16)
         sent = set()
         for number in range(newest + 1):
-            block = self._node.call("eth_getBlockByNumber", hex(number), True)
+            block = self._block(hex(number))
             sent |= {
                 str(transaction["hash"]).lower()
                 for transaction in block["transactions"]
                 if transaction["from"].lower() == ISSUER.address.lower()
             }
         return sent
+
+    def _block(self, name: str) -> dict[str, Any]:
+        with_transactions = True
+        found: dict[str, Any] = self._node.call("eth_getBlockByNumber", name, with_transactions)
+        return found
 
     def _known(self) -> set[str]:
         url = self._database or sa.URL.create(
