@@ -132,6 +132,13 @@ class ServiceProcess:
         answer: dict[str, Any] = self.http.get(f"/v1/issuances/{id_}").raise_for_status().json()
         return answer
 
+    def is_up(self) -> bool:
+        """Whether it answers now."""
+        try:
+            return self.http.get("/healthz", timeout=3).is_success
+        except httpx.TransportError:
+            return False
+
     def has_ended(self) -> bool:
         """Whether the process is gone."""
         return self._process.poll() is not None

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tests.simulation.controls import BUGS
 from tests.simulation.real import RealRun
-from tests.simulation.simulation import Outcome, Simulation
+from tests.simulation.simulation import Outcome, Simulation, folder_in_memory
 
 pytestmark = pytest.mark.slow
 
@@ -23,15 +23,9 @@ FOUND: Final = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    memory = Path("/dev/shm")
-    if not memory.is_dir():
-        yield tmp_path
-        return
-    import tempfile
-
-    with tempfile.TemporaryDirectory(dir=memory) as quick:
-        yield Path(quick)
+def folder() -> Iterator[Path]:
+    with folder_in_memory() as quick:
+        yield quick
 
 
 def _play(

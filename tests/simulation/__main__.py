@@ -1,9 +1,7 @@
 """`scripts/simulate`."""
 
 import argparse
-import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +15,7 @@ from tests.simulation.controls import BUGS
 from tests.simulation.faults import Fault
 from tests.simulation.judge import Findings
 from tests.simulation.real import RealRun
-from tests.simulation.simulation import Simulation
+from tests.simulation.simulation import Simulation, folder_in_memory
 
 SHOWN: Final = 20
 USAGE: Final = """\
@@ -50,7 +48,7 @@ def main() -> int:
     given = parser.parse_args()
     started = time.monotonic()
     tell = _progress if sys.stderr.isatty() else lambda _: None
-    with _folder() as folder, _database(given.db, folder) as database:
+    with folder_in_memory() as folder, _database(given.db, folder) as database:
         if given.real:
             run = RealRun(
                 faults=given.faults,
@@ -89,17 +87,6 @@ def _report(faults: Counter[Fault], findings: Findings, played: str, started: fl
 
 def _progress(faults: int) -> None:
     print(f"\r{faults} faults", end="\r", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """In memory where the machine has such a place: no power fails in a simulation."""
-    memory = Path("/dev/shm")  # noqa: S108 - where it is
-    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -46,7 +46,6 @@ END_SECONDS: Final = 240.0
 LEASE_SECONDS: Final = 3
 STRIKES: Final = (
     Fault.KILLED,
-    Fault.KILLED,
     Fault.STOPPED,
     Fault.REORG,
     Fault.NODE_RESTART,
@@ -111,14 +110,15 @@ class RealRun:
             self._node = node
             self._own = platform(self._folder, node, deploy(node))
             rng = random.Random(self._rng.random())
-            with FaultyRpc(node.url, rng=rng, percent=1.5, tell=self._note) as self._rpc:
+            with FaultyRpc(node.url, rng=rng, percent=4, tell=self._note) as self._rpc:
                 for _ in range(1 if self._database is None else 2):
                     self._processes.append(self._start())
                 while self.faults.total() < self._wanted:
                     self._post(platforms)
-                    time.sleep(self._rng.uniform(0.1, 0.8))
-                    self._strike(platforms)
+                    time.sleep(self._rng.uniform(0.2, 1.0))
                     self._look_after()
+                    if self._awake():
+                        self._strike(platforms)
                     self._tell(self.faults.total())
                 self._rpc.calm = True
                 return self._judge(self._until_ended())
@@ -178,11 +178,13 @@ class RealRun:
         victim = self._rng.randrange(len(self._processes))
         match fault:
             case Fault.KILLED:
+                if not self._processes[victim].is_up():
+                    return
                 self._processes[victim].signal(signal.SIGKILL)
                 self._processes[victim] = self._start()
                 self._stopped.pop(victim, None)
             case Fault.STOPPED:
-                if self._database is None or self._stopped:
+                if self._stopped or not self._processes[victim].is_up():
                     return
                 self._processes[victim].signal(signal.SIGSTOP)
                 self._stopped[victim] = time.monotonic() + self._rng.uniform(1, 3 * LEASE_SECONDS)
@@ -232,13 +234,18 @@ class RealRun:
         for index, process in enumerate(self._processes):
             if process.has_ended():
                 self._processes[index] = self._start()
-        awake = [p for index, p in enumerate(self._processes) if index not in self._stopped]
+        awake = self._awake()
         for posted in self._deals:
             if posted.last and not posted.ended and awake:
                 try:
                     posted.last = awake[0].issuance(posted.last["id"])
                 except (httpx.HTTPError, RuntimeError):
                     return
+
+    def _awake(self) -> list[ServiceProcess]:
+        """The processes that answer."""
+        going = [p for index, p in enumerate(self._processes) if index not in self._stopped]
+        return [process for process in going if process.is_up()]
 
     def _until_ended(self) -> ServiceProcess:
         deadline = time.monotonic() + END_SECONDS

@@ -3,8 +3,11 @@
 import asyncio
 import logging
 import random
+import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -41,6 +44,17 @@ WEIGHTS: Final = {
     Fault.FEES_RISE: 1.5,
     Fault.DATABASE_RESTART: 0.5,
 }
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """In memory where the machine has such a place: no power fails in a simulation."""
+    memory = Path("/dev/shm")  # noqa: S108 - where it is
+    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
