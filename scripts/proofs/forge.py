@@ -28,9 +28,10 @@ optimizer = false
 bytecode_hash = "none"
 code_size_limit = 1000000
 ast = {ast}
+fs_permissions = [{{ access = "read", path = "tests/vectors" }}]
 
 [fuzz]
-runs = 32
+runs = 16
 seed = "0x1"
 
 [invariant]
@@ -73,8 +74,9 @@ def project(
     shutil.copytree(ROOT / "contracts", folder / "contracts")
     for part in ("contracts", "symbolic"):
         shutil.copytree(ROOT / "tests" / part, folder / "tests" / part)
-    if not (folder / "node_modules").exists():
-        (folder / "node_modules").symlink_to(ROOT / "node_modules")
+    for part in ("node_modules", "tests/vectors"):
+        (folder / part).unlink(missing_ok=True)
+        (folder / part).symlink_to(ROOT / part)
     config = _CONFIG.format(solc=solc, ast=str(ast).lower())
     (folder / "foundry.toml").write_text(config, "utf-8")
     return ForgeProject(folder)

@@ -18,7 +18,8 @@ import {IRecovery} from "../../contracts/interfaces/IRecovery.sol";
 import {Platform, Preset} from "./Platform.sol";
 import {Vm} from "./Test.sol";
 
-interface Storage {
+interface World {
+    function deal(address account, uint256 balance) external;
     function store(address target, bytes32 slot, bytes32 value) external;
 }
 
@@ -189,7 +190,7 @@ abstract contract IssuerMutants is Mutants {
     }
 
     function test_authorize__whenTheNumbersAreUsedUp__reverts() public {
-        Storage(address(vm)).store(address(token), bytes32(uint256(6)), bytes32(uint256(16_382)));
+        World(address(vm)).store(address(token), bytes32(uint256(6)), bytes32(uint256(16_382)));
         vm.prank(admin);
         token.authorizeIssuer(stranger);
         same(token.issuerOf(stranger).index, 16_383, "index");
@@ -345,6 +346,11 @@ abstract contract RecordMutants is Mutants {
         vm.prank(colleague);
         token.restore(ID, REASON);
         same(uint256(token.recordOf(ID).status), uint256(Status.Active), "status");
+        truth(!token.recordOf(ID).held, "held by nobody");
+        suspendedBy(registrar);
+        vm.prank(registrar);
+        token.restore(ID, REASON);
+        truth(!token.recordOf(ID).held, "held no more");
     }
 
     function test_suspend__whatIsNotActive__reverts() public {
@@ -801,6 +807,20 @@ contract ProductContentMutantsTest is IssuerMutants, RecordMutants, AnchorMutant
         product.transferFrom(buyer, exporter, ID);
         same(product.ownerOf(ID), exporter, "owner");
         same(product.getApproved(ID), address(0), "approval is over");
+    }
+
+    function test_value__ofAHolder__isRefused() public {
+        issueTo(buyer);
+        World(address(vm)).deal(buyer, 3);
+        bytes memory refusal = abi.encodeWithSelector(IProvenanceToken.Token_NotPayable.selector);
+        refuses(refusal, buyer);
+        product.approve{value: 1}(exporter, ID);
+        refuses(refusal, buyer);
+        product.transferFrom{value: 1}(buyer, exporter, ID);
+        refuses(refusal, buyer);
+        product.safeTransferFrom{value: 1}(buyer, exporter, ID);
+        refuses(refusal, buyer);
+        product.safeTransferFrom{value: 1}(buyer, exporter, ID, "");
     }
 
     function test_setApprovalForAll__emitsApprovalForAll() public {
