@@ -60,7 +60,7 @@ def unavailable(call: str) -> NftsvcError:
             return ChainUnavailable("simulated: no answer")
         case "contents":
             return ContentUnavailable("simulated: no answer")
-        case "spool":
+        case "spool" | "shares":
             return DiskFull("simulated: no room")
         case _:
             return LedgerUnavailable("simulated: no answer")

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 START: Final = datetime(2026, 5, 4, tzinfo=UTC)
-GATED: Final = ("ledger", "leases", "audits", "chain", "contents", "spool")
+GATED: Final = (
+    "ledger",
+    "leases",
+    "audits",
+    "keys",
+    "alarms",
+    "chain",
+    "contents",
+    "spool",
+    "shares",
+)
 
 
 class SimulatedApplication(Application):

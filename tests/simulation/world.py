@@ -20,6 +20,7 @@ from nftsvc.adapters.memory_store import MemoryStore, StoreFault
 from nftsvc.adapters.process_cores import ProcessCores
 from nftsvc.adapters.share_folder import ShareFolder
 from nftsvc.adapters.spool import FolderSpool
+from nftsvc.adapters.sql_alarms import SqlAlarms
 from nftsvc.adapters.sql_audits import SqlAudits
 from nftsvc.adapters.sql_keys import SqlKeys
 from nftsvc.adapters.sql_leases import SqlLeases
@@ -60,6 +61,7 @@ LYING: Final = (
     StoreFault.BLOCK_LOST,
     StoreFault.HALF_TAKEN,
 )
+IN_THE_DATABASE: Final = frozenset({"leases", "audits", "keys", "alarms"})
 WRITES: Final = frozenset({"write", "replace", "abandon", "mined", "advance", "fail", "finish"})
 USUAL_FEE: Final = Wei(10**9)
 
@@ -140,6 +142,7 @@ class World:
             key_custody=KeyFile(self.settings.data_dir / "kek.json"),
             shares=ShareFolder(self.settings.data_dir / "shares"),
             keys=SqlKeys(self.database),
+            alarms=SqlAlarms(self.database),
             engine=MemoryEngine(),
             audits=SqlAudits(self.database),
             cores=ProcessCores(0),
@@ -170,7 +173,7 @@ class World:
     def is_away(self, call: str) -> bool:
         """Whether the other end of a call does not answer now."""
         port = call.partition(".")[0]
-        end = "ledger" if port in ("leases", "audits") else port
+        end = "ledger" if port in IN_THE_DATABASE else port
         return self._away.get(end, 0.0) > self.schedule.time
 
     def send_away(self, port: str, seconds: float) -> None:
