@@ -11,7 +11,7 @@ import inspect
 import os
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -62,6 +62,8 @@ class Watched:
         if inspect.iscoroutinefunction(value):
 
             async def told(*args: Any, **kwargs: Any) -> Any:
+                if name == "put_many":
+                    args = ([_watched(source, self._fate) for source in args[0]], *args[1:])
                 count = self._fate.before(call)
                 result = await value(*args, **kwargs)
                 self._fate.after(call, count)
@@ -73,6 +75,14 @@ class Watched:
         if name == "fenced":
             return lambda fence: Watched(self._port, value(fence), self._fate)
         return value
+
+
+async def _watched(source: AsyncIterable[bytes], fate: Fate) -> AsyncIterator[bytes]:
+    """One of the contents that are put together: a death between two of them is another one."""
+    count = fate.before("contents.read_source")
+    async for data in source:
+        yield data
+    fate.after("contents.read_source", count)
 
 
 class WatchedStaging:
