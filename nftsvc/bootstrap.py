@@ -24,6 +24,7 @@ from nftsvc.adapters.evm_chain import EvmChain
 from nftsvc.adapters.failover_chain import FailoverChain
 from nftsvc.adapters.folder_lock import FolderLock
 from nftsvc.adapters.key_file import KeyFile
+from nftsvc.adapters.preview_folder import PreviewFolder
 from nftsvc.adapters.process_cores import ProcessCores
 from nftsvc.adapters.share_folder import ShareFolder
 from nftsvc.adapters.spool import FolderSpool
@@ -37,6 +38,7 @@ from nftsvc.adapters.system_clock import SystemClock
 from nftsvc.core.anchors import Claim, read_anchor_id
 from nftsvc.core.assets import Issuance
 from nftsvc.core.canonical import Json
+from nftsvc.core.cid import Cid
 from nftsvc.core.deployment import Deployment
 from nftsvc.core.errors import (
     ChainUnavailable,
@@ -81,6 +83,7 @@ from nftsvc.flows.issuances import Issuances
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
 from nftsvc.flows.item import ItemLimits
 from nftsvc.flows.keyring import Keyring, Rotation
+from nftsvc.flows.preview import Preview, PreviewFlow
 from nftsvc.flows.read import ReadFlow
 from nftsvc.flows.reconcile import Reconciler
 from nftsvc.flows.sending import Sending
@@ -103,6 +106,7 @@ from nftsvc.ports import (
     KeyShares,
     Leases,
     Ledger,
+    Previews,
     Role,
     Sealer,
     Signer,
@@ -151,6 +155,7 @@ class Adapters:
     leases: Leases
     clock: Clock
     cores: Cores
+    previews: Previews
     colleagues: tuple[Signer, ...] = ()
     alarms: AlarmBook | None = None
 
@@ -290,6 +295,7 @@ class Application:
             follower=self._follower,
             deployment=deployment,
         )
+        self._previewing = PreviewFlow(reading=self._reading, previews=adapters.previews)
 
     async def start(self) -> None:
         """Take up work, also what was left unfinished.
@@ -461,6 +467,11 @@ class Application:
     async def content(self, cid: str) -> Content:
         """A content of ours. Raises `InvalidCid`, `NotFound`, `ContentUnavailable`."""
         return await self._reading.content(cid)
+
+    async def preview(self, token: str, *, document: str | None = None) -> Preview:
+        """A picture of what an asset shows. Raises `InvalidCid`, `NotFound`, `Unavailable`."""
+        cid = Cid.parse(document).upgraded() if document is not None else None
+        return await self._previewing.preview(token, document=cid)
 
     async def stores(self) -> StoreReport:
         """How the content stores stand, as far as they were looked at."""
@@ -685,6 +696,7 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
         leases=leases,
         clock=SystemClock(),
         cores=ProcessCores(settings.draft_processes),
+        previews=PreviewFolder(settings.data_dir / "previews"),
         colleagues=tuple(colleagues),
         alarms=SqlAlarms(shared),
     )

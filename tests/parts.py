@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -71,6 +72,13 @@ def node() -> Path | None:
 
 def _program(path: str | Path | None) -> Path | None:
     return Path(path) if path and os.access(path, os.X_OK) and Path(path).is_file() else None
+
+
+def _renderer() -> Path | None:
+    if find_spec("f3d") is None:
+        return None
+    places = [*Path("/usr/lib").glob("*/libEGL.so.1"), *Path("/usr/lib64").glob("libEGL.so.1")]
+    return next(iter(places), None)
 
 
 def _anvil() -> Path | None:
@@ -130,6 +138,7 @@ PARTS: Final = {
     "peers": Part(_peers, lambda: True, "run scripts/bring/peers"),
     "softhsm": Part(lambda: _brought("softhsm"), _debian_root, "run scripts/bring/softhsm"),
     "small disk": Part(_mount, lambda: False, "only root can mount one, outside of containers"),
+    "renderer": Part(_renderer, lambda: False, "apt-get install libegl1 libgl1-mesa-dri"),
     "chromium": Part(lambda: _brought("chromium"), _debian_root, "run scripts/bring/chromium"),
 }
 

@@ -52,7 +52,6 @@ class ReadFlow:
         if head is None or kind is None:
             raise NotFound("the chain holds no record of this token")
         cid = Cid.raw(head.digest)
-        manifest = b"".join([chunk async for chunk in self._contents.read(cid)])
         return AssetView(
             asset=AssetId(self._deployment.chain_id, head.contract, token_id),
             kind=kind,
@@ -63,10 +62,14 @@ class ReadFlow:
             issued_at=_time(head.issued_at) if head.issued_at is not None else None,
             digest=head.digest,
             manifest_cid=str(cid),
-            manifest=canonical.parse(manifest),
+            manifest=canonical.parse(await self.manifest(head.digest)),
             block=BlockRef(head.block_number, head.block_hash),
             finality=await self._finality(head.block_number),
         )
+
+    async def manifest(self, digest: Digest) -> bytes:
+        """The manifest with this sha256. Raises what the store raises."""
+        return b"".join([chunk async for chunk in self._contents.read(Cid.raw(digest))])
 
     async def history(
         self, token: str, *, cursor: str | None = None, limit: int = 50

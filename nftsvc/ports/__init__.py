@@ -16,6 +16,7 @@ from nftsvc.ports.engine import Engine, Journey, Steps
 from nftsvc.ports.keys import KeyCustody, KeyLedger, KeyShares
 from nftsvc.ports.leases import FOLLOWER, Fence, Leases, Role, Worker
 from nftsvc.ports.ledger import Ledger
+from nftsvc.ports.previews import Previews
 from nftsvc.ports.sealer import ByteSink, Sealer, SealingKey, SealingStream
 from nftsvc.ports.signer import Signer
 from nftsvc.ports.spool import Spool, Staging
@@ -42,6 +43,7 @@ __all__ = [
     "KnownRequest",
     "Leases",
     "Ledger",
+    "Previews",
     "Role",
     "Sealer",
     "SealingKey",

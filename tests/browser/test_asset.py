@@ -20,7 +20,7 @@ def test_asset__product__model_in_3d_and_picture_from_checked_bytes(
     viewer = page.page.locator("model-viewer")
     viewer.scroll_into_view_if_needed()
     page.page.wait_for_selector("model-viewer[data-shown]", timeout=60_000)
-    for shown, data in ((viewer, glb()), (page.page.locator(".stage img"), png())):
+    for shown, data in ((viewer, glb()), (page.page.locator(".stage img:not(.preview)"), png())):
         address = shown.get_attribute("src")
         assert address is not None
         assert address.startswith("blob:")

@@ -17,6 +17,7 @@ from nftsvc.adapters.keystore_signer import KeystoreSigner
 from nftsvc.adapters.memory_chain import MemoryChain
 from nftsvc.adapters.memory_engine import MemoryEngine
 from nftsvc.adapters.memory_store import MemoryStore, StoreFault
+from nftsvc.adapters.preview_folder import PreviewFolder
 from nftsvc.adapters.process_cores import ProcessCores
 from nftsvc.adapters.share_folder import ShareFolder
 from nftsvc.adapters.spool import FolderSpool
@@ -146,6 +147,7 @@ class World:
             engine=MemoryEngine(),
             audits=SqlAudits(self.database),
             cores=ProcessCores(0),
+            previews=PreviewFolder(self.settings.data_dir / "previews"),
             leases=SqlLeases(self.database, role=Role.BOTH, version="simulated"),
             clock=ProcessClock(process),
         )

@@ -1,12 +1,14 @@
 """Assets: what the chain says of a token, and what happened to it."""
 
+import hashlib
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 
 from nftsvc.core.history import RecordEvent
 from nftsvc.web import schemas
 from nftsvc.web.dependencies import App
+from nftsvc.web.headers import CONTENT_POLICY
 from nftsvc.web.routes.issuances import qr_response
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
@@ -51,6 +53,42 @@ async def get_qr(token: str, application: App) -> Response:
     base = application.settings.public_url.rstrip("/")
     address = f"{base}/assets/0x{view.asset.token_id:064x}"
     return qr_response(address, cache="public, max-age=3600")
+
+
+@router.get(
+    "/{token:path}/preview",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/jpeg": {}}, "description": "The preview, at most 800 pixels."},
+        304: {"description": "The caller has this preview."},
+        **_PROBLEMS,
+    },
+    summary="A small picture of what an asset shows",
+)
+async def get_preview(
+    token: str,
+    application: App,
+    document: Annotated[
+        str | None, Query(description="CID of one of the asset's pictures or models.")
+    ] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Drawn by this service and anchored nowhere: it proves nothing, and may look different
+    tomorrow. `Nftsvc-Preview-Of` names the content that it was drawn from.
+    """
+    found = await application.preview(token, document=document)
+    tag = f'"{hashlib.sha256(found.jpeg).hexdigest()}"'
+    headers = {
+        "ETag": tag,
+        "Cache-Control": "public, max-age=3600",
+        "Content-Security-Policy": CONTENT_POLICY,
+        "Content-Disposition": f'inline; filename="preview-of-{found.of}.jpg"',
+        "Link": f'</v1/content/{found.of}>; rel="original"',
+        "Nftsvc-Preview-Of": str(found.of),
+    }
+    if if_none_match is not None and tag in if_none_match:
+        return Response(status_code=304, headers=headers)
+    return Response(found.jpeg, media_type="image/jpeg", headers=headers)
 
 
 @router.get(

@@ -14,7 +14,7 @@ from nftsvc.web.headers import CONTENT_POLICY
 
 router = APIRouter(prefix="/v1/content", tags=["content"])
 
-_RANGE: Final = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 _ENDINGS: Final = {
     "application/json": "json",
     "application/pdf": "pdf",
@@ -63,6 +63,8 @@ async def get_content(
     if if_none_match is not None and tag in re.split(r",\s*", if_none_match.replace("W/", "")):
         return Response(status_code=304, headers=headers)
     content = await application.content(cid)
+    if if_none_match is not None and if_none_match.strip() == "*":
+        return Response(status_code=304, headers=headers)
     ending = _ENDINGS.get(content.media_type, "bin")
     headers["Content-Disposition"] = f'attachment; filename="{content.cid}.{ending}"'
     wanted = _wanted(range, size=content.size) if if_range in (None, tag) else None

@@ -1,5 +1,6 @@
 """The pages. They hold words only; what they show is gathered and checked in the browser."""
 
+import asyncio
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -8,12 +9,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from nftsvc.core.errors import NftsvcError
+from nftsvc.web.dependencies import App
 from nftsvc.web.language import language_of, translator
 
 router = APIRouter(include_in_schema=False)
 
 _PAGES: Final = Path(__file__).parents[1] / "pages"
 _STATIC: Final = Path(__file__).parents[1] / "static"
+LINK_SECONDS: Final = 1.0
 _SHARED_PAGES: Final = ("dom", "text", "particulars", "report")
 
 
@@ -30,9 +34,16 @@ async def verify(request: Request) -> HTMLResponse:
 
 
 @router.get("/assets/{token:path}")
-async def asset(request: Request, token: str) -> HTMLResponse:
+async def asset(request: Request, token: str, application: App) -> HTMLResponse:
     """One asset: its record, its documents, its history."""
-    return _page(request, "asset.html", title="asset.title", script="asset.js", token=token)
+    return _page(
+        request,
+        "asset.html",
+        title="asset.title",
+        script="asset.js",
+        token=token,
+        preview=await _preview_of(application, token),
+    )
 
 
 @router.get("/favicon.ico")
@@ -49,6 +60,7 @@ def _page(
     script: str,
     robots: str = "noindex",
     token: str = "",
+    preview: str = "",
 ) -> HTMLResponse:
     language = language_of(request)
     html = (
@@ -61,6 +73,7 @@ def _page(
             script=script,
             robots=robots,
             token=token,
+            preview=preview,
             modules=_modules(),
         )
     )
@@ -73,6 +86,18 @@ def _page(
             "Vary": "Accept-Language, Cookie",
         },
     )
+
+
+async def _preview_of(application: App, token: str) -> str:
+    """The address of a public asset's preview, for whoever shows links; the page waits for none."""
+    try:
+        async with asyncio.timeout(LINK_SECONDS):
+            view = await application.asset(token)
+    except (NftsvcError, TimeoutError):
+        return ""
+    shows = isinstance(view.manifest, dict) and {"image", "animation_url"} & view.manifest.keys()
+    base = application.settings.public_url.rstrip("/")
+    return f"{base}/v1/assets/0x{view.asset.token_id:064x}/preview" if shows else ""
 
 
 @cache

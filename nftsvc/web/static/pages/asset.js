@@ -120,7 +120,7 @@ function record({ report, facts, told }) {
 function figureOf(document) {
   let made = figures.get(document.cid);
   if (made === undefined) {
-    made = figure(document);
+    made = figure(document, `${path}/preview?document=${document.cid}`);
     figures.set(document.cid, made);
   }
   return made;

@@ -49,9 +49,15 @@ async function load(document) {
   return blob;
 }
 
-/** A picture or a 3D model in its frame. @param {PublicDocument} document @returns {HTMLElement} */
-export function figure(document) {
-  const stage = element("div", { class: "stage" }, element("span", { class: "pulse" }));
+/**
+ * A picture or a 3D model in its frame. While it is fetched and checked, the service's own preview
+ * stands there, and the caption says so.
+ * @param {PublicDocument} document @param {string} preview its address @returns {HTMLElement}
+ */
+export function figure(document, preview) {
+  const poster = element("img", { class: "preview", src: preview, alt: "" });
+  const stage = element("div", { class: "stage" }, element("span", { class: "pulse" }), poster);
+  poster.addEventListener("error", () => poster.remove());
   const caption = element("p", { class: "media-state" });
   const box = element(
     "figure",
@@ -70,7 +76,7 @@ export function figure(document) {
   checkedBytes(document).then(
     async (blob) => {
       const address = URL.createObjectURL(blob);
-      stage.replaceChildren(await shown(document, address, caption));
+      stage.replaceChildren(await shown(document, address, preview, caption));
       say("checked");
       if (isModel(document)) caption.after(element("p", { class: "hint" }, t("asset.model.hint")));
     },
@@ -83,8 +89,11 @@ export function figure(document) {
   return box;
 }
 
-/** @param {PublicDocument} document @param {string} address @param {HTMLElement} caption */
-async function shown(document, address, caption) {
+/**
+ * @param {PublicDocument} document @param {string} address @param {string} preview
+ * @param {HTMLElement} caption
+ */
+async function shown(document, address, preview, caption) {
   if (!isModel(document)) {
     return element("img", { src: address, alt: t("asset.picture.alt", { name: document.name }) });
   }
@@ -92,6 +101,7 @@ async function shown(document, address, caption) {
   const viewer = globalThis.document.createElement("model-viewer");
   for (const [name, value] of [
     ["src", address],
+    ["poster", preview],
     ["alt", t("asset.model.alt", { name: document.name })],
     ["camera-controls", ""],
     ["touch-action", "pan-y"],
