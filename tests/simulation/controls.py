@@ -15,6 +15,7 @@ from nftsvc.core.history import Heads
 from nftsvc.core.transaction import Attempt, Lane, WrittenTransaction
 from nftsvc.core.types import Address, BatchId, IssuanceId, Nonce
 from nftsvc.ports import Fence
+from tests.simulation.faults import Fault
 from tests.simulation.world import Wiring
 
 EVERY: Final = 3
@@ -129,7 +130,12 @@ class NoFence(_Changed):
 BUGS: Final = {
     "nonce-counter-ahead": Wiring(ledger=lambda ledger, _: NonceAhead(ledger)),
     "broadcast-before-write": Wiring(ledger=SentFirst),
-    "no-fence-on-takeover": Wiring(ledger=lambda ledger, _: NoFence(ledger)),
-    "receipt-taken-as-final": Wiring(chain=MinedIsFinal),
-    "replaced-transaction-forgotten": Wiring(ledger=lambda ledger, _: OlderForgotten(ledger)),
+    "no-fence-on-takeover": Wiring(
+        ledger=lambda ledger, _: NoFence(ledger), weather={Fault.STOPPED: 10}
+    ),
+    "receipt-taken-as-final": Wiring(chain=MinedIsFinal, weather={Fault.REORG: 10}),
+    "replaced-transaction-forgotten": Wiring(
+        ledger=lambda ledger, _: OlderForgotten(ledger),
+        weather={Fault.FEES_RISE: 5, Fault.OLDER_WINS: 10},
+    ),
 }

@@ -171,7 +171,9 @@ class Simulation:
         turns = [turn for turn in self._schedule.waiting if self._may_go(turn)]
         if turns and self._storming and self._rng.random() < FAULT_SHARE:
             fates = OF_THE_WORLD + OF_A_CALL * 2
-            weights = [WEIGHTS.get(fault, 1.0) for fault in fates]
+            weights = [
+                WEIGHTS.get(fault, 1.0) * self._wiring.weather.get(fault, 1.0) for fault in fates
+            ]
             fault = self._rng.choices(fates, weights)[0]
             if fault in OF_A_CALL:
                 able = [turn for turn in turns if turn.call in LIES]

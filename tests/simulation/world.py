@@ -1,8 +1,8 @@
 """What outlives a process: chain, store, database and spool."""
 
 import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +44,7 @@ from nftsvc.core.types import (
 )
 from nftsvc.ports import ByteSink, Fence, Role, SealingStream
 from nftsvc.settings import Settings
-from tests.simulation.faults import DEEPEST_REORG
+from tests.simulation.faults import DEEPEST_REORG, Fault
 from tests.simulation.process import Process, ProcessClock
 from tests.simulation.schedule import Schedule
 
@@ -73,6 +73,8 @@ class Wiring:
 
     ledger: Callable[[SqlLedger, MemoryChain], Any] = lambda ledger, _: ledger
     chain: Callable[[MemoryChain], Any] = lambda chain: chain
+    weather: Mapping[Fault, float] = field(default_factory=dict)
+    """Faults that the bug needs, and how much more often they come."""
 
 
 class InlineSealer(AgeSealer):
@@ -263,4 +265,6 @@ def _settings(folder: Path) -> Settings:
         keystore_file=nowhere,
         keystore_password_file=nowhere,
         fee_cap_gwei=10_000,
+        hang_seconds=5,
+        hang_blocks=2,
     )
