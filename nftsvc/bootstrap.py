@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nftsvc.adapters.age_sealer import AgeSealer, recipient_of
+from nftsvc.adapters.aws_kms_custody import AwsKmsCustody
 from nftsvc.adapters.database import Database, database_urls
 from nftsvc.adapters.dbos_engine import JOURNEY_VERSION, DbosEngine
 from nftsvc.adapters.deployer import Deployer
@@ -648,6 +649,10 @@ async def rotate_keys(settings: Settings) -> Rotation:
 
 
 def _key_custody(settings: Settings) -> KeyCustody:
+    if settings.aws_kms_wrapping_keys:
+        if settings.key_file is not None:
+            raise Misconfigured("name one: NFTSVC_KEY_FILE or NFTSVC_AWS_KMS_WRAPPING_KEYS")
+        return AwsKmsCustody(settings.aws_kms_wrapping_keys, endpoint=settings.aws_kms_endpoint)
     return KeyFile(settings.key_file or settings.data_dir / "keys" / "kek.json")
 
 

@@ -110,6 +110,10 @@ class Settings(_Loaded):
     key_file: Path | None = Field(
         None, description="Key-encryption keys; by default made in the data folder."
     )
+    aws_kms_wrapping_keys: Texts = Field(
+        (),
+        description="Ids or ARNs of key-encryption keys in AWS KMS, not a file; the last wraps.",
+    )
     erasure_delay_seconds: float = Field(
         0.0, ge=0, description="Seconds that a requested erasure waits before it may be confirmed."
     )
@@ -200,6 +204,7 @@ class Settings(_Loaded):
         "colleague_keystore_files",
         "pkcs11_keys",
         "aws_kms_keys",
+        "aws_kms_wrapping_keys",
         mode="before",
     )
     @classmethod

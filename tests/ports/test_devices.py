@@ -2,16 +2,13 @@
 
 import asyncio
 import base64
-import json
 import os
 import secrets
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -31,6 +28,7 @@ from nftsvc.adapters.pkcs11_device import Pkcs11Device
 from nftsvc.core.errors import Misconfigured, SignerUnavailable
 from nftsvc.core.transaction import Call, UnsignedTransaction
 from nftsvc.core.types import ChainId, Gas, Nonce, Wei, parse_address
+from tests.key_service import CREDENTIALS, served
 
 PIN: Final = "4711"
 TRANSACTION: Final = UnsignedTransaction(
@@ -77,36 +75,10 @@ def service() -> KeyService:
 
 @pytest.fixture
 def endpoint(service: KeyService, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "tests",
-        "AWS_SECRET_ACCESS_KEY": "tests",
-        "AWS_DEFAULT_REGION": "ap-northeast-2",
-    }.items():
+    for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            assert self.headers["Authorization"].startswith("AWS4-HMAC-SHA256 ")
-            status, given = service.answer(self.headers["X-Amz-Target"], json.loads(body))
-            data = json.dumps(given).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(service.answer) as address:
+        yield address
 
 
 @dataclass
