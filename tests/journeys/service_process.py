@@ -115,7 +115,7 @@ class ServiceProcess:
 
     def post_deal(self, deal: str, document: bytes, *, key: str) -> dict[str, Any] | None:
         """The issuance, or None where the service died before it answered."""
-        files = {
+        files: dict[str, tuple[str | None, str | bytes, str]] = {
             "deal": (None, deal, "application/json"),
             "document": ("contract.pdf", document, "application/pdf"),
         }
