@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -556,6 +556,37 @@ async def test_batch__reorganised__is_announced_and_final_in_the_end(
     assert statuses[statuses.index(S.REORGED) + 1] is S.SUBMITTED
     assert statuses[-1] is S.FINALIZED
     assert len(await world.tokens()) == 1
+
+
+async def test_batch__killed_between_a_reorg_and_the_way_back__goes_on_all_the_same(
+    world: World,
+) -> None:
+    ids = await world.accept(1)
+    batch = await world.assign()
+    receipt, advance = world.chain.receipt, world.ledger.advance
+    hidden = False
+
+    async def hidden_once_mined(transaction: TransactionHash) -> Receipt | None:
+        nonlocal hidden
+        (issuance,) = await world.see(ids)
+        hidden = hidden or issuance.status is S.MINED
+        return None if hidden else await receipt(transaction)
+
+    async def killed(issuances: Collection[IssuanceId], **move: Any) -> int:
+        if move["current"] is S.REORGED:
+            raise asyncio.CancelledError
+        return await advance(issuances, **move)
+
+    world.chain.receipt = hidden_once_mined  # type: ignore[method-assign]
+    world.ledger.advance = killed  # type: ignore[method-assign]
+    with pytest.raises(asyncio.CancelledError):
+        await world.carry(batch)
+    assert [each.status for each in await world.see(ids)] == [S.REORGED]
+    # The node sees the block again, as if nothing had been.
+    world.chain.receipt = receipt  # type: ignore[method-assign]
+    world.ledger.advance = advance  # type: ignore[method-assign]
+    await world.carry(batch)
+    assert [each.status for each in await world.see(ids)] == [S.FINALIZED]
 
 
 async def test_batch__nonce_used_by_another_for_good__a_new_transaction(world: World) -> None:
