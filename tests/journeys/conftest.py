@@ -1,5 +1,6 @@
 """A local chain that mines each second, the contracts on it, and a platform that uses them."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,3 +60,27 @@ def anvil_platform(tmp_path: Path) -> Iterator[Platform]:
     """On Anvil, which is the quickest."""
     with _mining("anvil", tmp_path) as own:
         yield own
+
+
+@pytest.fixture(scope="module")
+def chain_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """One chain for all deaths; a block comes ten times a second, so that finality comes soon."""
+    with LocalNode("anvil", block_seconds=0) as node:
+        own = platform(tmp_path_factory.mktemp("platform"), node, deploy(node))
+        ended = threading.Event()
+
+        def mine() -> None:
+            while not ended.wait(0.1):
+                node.call("evm_mine")
+
+        miner = threading.Thread(target=mine)
+        miner.start()
+        yield own
+        ended.set()
+        miner.join()
+
+
+@pytest.fixture
+def own_platform(chain_platform: Platform, tmp_path: Path) -> Platform:
+    """A service of its own on the one chain: nothing in its ledger, and other keys."""
+    return platform(tmp_path, chain_platform.node, chain_platform.deployment)

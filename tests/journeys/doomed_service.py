@@ -3,21 +3,29 @@
     python -m tests.journeys.doomed_service PORT [--die before|after PORT.METHOD NTH] [--bug NAME]
 
 Stands between the service and its adapters, so that nothing in the package knows of it. With
-`--trace FILE` every call is written down instead.
+`--stop` in the place of `--die` it stops itself with SIGSTOP, until somebody sends SIGCONT. With
+`--trace FILE` every call is written down instead. `--journey-version` makes it look like the
+service of another release; `--jumping-clock` gives it a wall clock that jumps by hours.
 """
 
 import argparse
+import asyncio
 import inspect
 import os
+import random
 import signal
+import time
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
 
+from nftsvc.adapters.database import database_urls
+from nftsvc.adapters.dbos_engine import DbosEngine
 from nftsvc.bootstrap import Adapters, bootstrap
 from nftsvc.core.transaction import Attempt
 from nftsvc.core.types import Nonce
@@ -28,10 +36,13 @@ WATCHED: Final = ("ledger", "chain", "signer", "contents", "spool", "engine")
 
 
 class Fate:
-    """Counts calls, and kills this process at the one that was chosen."""
+    """Counts calls, and sends this process a signal at the one that was chosen."""
 
-    def __init__(self, *, when: str, call: str, nth: int, trace: Path | None) -> None:
+    def __init__(
+        self, *, when: str, call: str, nth: int, trace: Path | None, by: signal.Signals
+    ) -> None:
         self._when, self._call, self._nth, self._trace = when, call, nth, trace
+        self._by = by
         self._counts: Counter[str] = Counter()
 
     def before(self, call: str) -> int:
@@ -47,7 +58,7 @@ class Fate:
 
     def _meet(self, when: str, call: str, count: int) -> None:
         if (when, call, count) == (self._when, self._call, self._nth):
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self._by)
 
 
 class Watched:
@@ -128,28 +139,76 @@ class BroadcastsBeforeItWrites:
         return await self._ledger.write(*args, sign=sign_and_send, **kwargs)
 
 
+class WithoutFence:
+    """A ledger with the fence taken away: who was thought dead writes on."""
+
+    def __init__(self, ledger: Any) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def fenced(self, _: Any) -> Any:
+        return self
+
+
+class JumpingClock:
+    """A wall clock that is up to three hours wrong, and each time otherwise."""
+
+    def __init__(self) -> None:
+        self._true = time.time
+        self._chance = random.Random(7)
+        time.time = self.seconds
+
+    def seconds(self) -> float:
+        return self._true() + self._chance.uniform(-3, 3) * 3600
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds(), UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int)
-    parser.add_argument("--die", nargs=3, default=("never", "", "0"))
+    parser.add_argument("--die", nargs=3)
+    parser.add_argument("--stop", nargs=3)
     parser.add_argument("--trace", type=Path)
-    parser.add_argument("--bug", choices=["broadcast-before-write"])
+    parser.add_argument("--bug", choices=["broadcast-before-write", "no-fence"])
+    parser.add_argument("--journey-version")
+    parser.add_argument("--jumping-clock", action="store_true")
     chosen = parser.parse_args()
-    when, call, nth = chosen.die
-    fate = Fate(when=when, call=call, nth=int(nth), trace=chosen.trace)
+    when, call, nth = chosen.die or chosen.stop or ("never", "", "0")
+    by = signal.SIGSTOP if chosen.stop else signal.SIGKILL
+    fate = Fate(when=when, call=call, nth=int(nth), trace=chosen.trace, by=by)
+    settings = Settings.load()
 
     def around(own: Adapters) -> Adapters:
+        if chosen.journey_version:
+            own = replace(own, engine=_engine(settings, own, version=chosen.journey_version))
+        if chosen.jumping_clock:
+            own = replace(own, clock=JumpingClock())
         watched: dict[str, Any] = {
             field.name: Watched(field.name, getattr(own, field.name), fate)
             for field in fields(own)
             if field.name in WATCHED
         }
-        if chosen.bug:
+        if chosen.bug == "broadcast-before-write":
             watched["ledger"] = BroadcastsBeforeItWrites(watched["ledger"], watched["chain"])
+        elif chosen.bug == "no-fence":
+            watched["ledger"] = WithoutFence(watched["ledger"])
         return replace(own, **watched)
 
-    application = bootstrap(Settings.load(), around=around)
+    application = bootstrap(settings, around=around)
     uvicorn.run(create_app(application), host="127.0.0.1", port=chosen.port, log_level="warning")
+
+
+def _engine(settings: Settings, own: Adapters, *, version: str) -> DbosEngine:
+    given = settings.database_url.get_secret_value() if settings.database_url else None
+    _, url = database_urls(settings.data_dir, given=given)
+    return DbosEngine(url, executor=own.leases.worker, version=version)
 
 
 if __name__ == "__main__":

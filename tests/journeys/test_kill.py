@@ -2,24 +2,20 @@
 
 import asyncio
 import json
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from chain.local.node import LocalNode
 from nftsvc.adapters.evm_chain import EvmChain
 from nftsvc.core.link import VerificationLink
 from nftsvc.core.types import AssetId, AssetKind, BlockNumber, Digest
 from nftsvc.core.verify import Verdict
 from nftsvc.settings import VerifierSettings
 from nftsvc.verifying import bootstrap_verifier
-from tests.chains import deploy
 from tests.journeys.service_process import ServiceProcess, calls_in
-from tests.platform import Platform, deal, digest, pdf, platform
+from tests.platform import Platform, deal, digest, pdf
 
 BEFORE: Final = (
     "staging.commit",
@@ -71,30 +67,6 @@ DOCUMENT: Final = pdf("the deal that must not be lost")
 LARGE: Final = pdf("the deal that does not fit beside its request" * 2000)
 IN_THE_SPOOL: Final = ("staging.commit", "spool.discard")
 """Deaths at these are of large documents: small ones lie in the ledger."""
-
-
-@pytest.fixture(scope="module")
-def chain_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """One chain for all deaths; a block comes ten times a second, so that finality comes soon."""
-    with LocalNode("anvil", block_seconds=0) as node:
-        own = platform(tmp_path_factory.mktemp("platform"), node, deploy(node))
-        ended = threading.Event()
-
-        def mine() -> None:
-            while not ended.wait(0.1):
-                node.call("evm_mine")
-
-        miner = threading.Thread(target=mine)
-        miner.start()
-        yield own
-        ended.set()
-        miner.join()
-
-
-@pytest.fixture
-def own_platform(chain_platform: Platform, tmp_path: Path) -> Platform:
-    """A service of its own on the one chain: nothing in its ledger, and other keys."""
-    return platform(tmp_path, chain_platform.node, chain_platform.deployment)
 
 
 @pytest.mark.parametrize(("when", "call", "nth"), POINTS, ids=str)

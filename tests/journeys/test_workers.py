@@ -1,0 +1,239 @@
+"""Many processes on one PostgreSQL: workers that die, hang, race and differ; one token each."""
+
+import asyncio
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any, Final
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from nftsvc.core.types import AssetId
+from tests.journeys.service_process import ServiceProcess
+from tests.journeys.test_kill import _records, faults
+from tests.platform import API_TOKEN, Platform, deal, pdf
+
+pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.slow]
+
+TAKEOVER_SECONDS: Final = 30.0
+DOCUMENT: Final = pdf("a deal for many workers")
+POINTS: Final = [
+    ("before", "contents.put"),
+    ("after", "ledger.advance"),
+    ("before", "ledger.write"),
+    ("after", "signer.sign"),
+    ("after", "ledger.write"),
+    ("before", "chain.broadcast"),
+    ("after", "chain.broadcast"),
+    ("after", "ledger.mined"),
+    ("before", "ledger.finish"),
+]
+
+Start = Callable[..., ServiceProcess]
+
+
+@pytest.fixture
+def start(own_platform: Platform, postgres_url: sa.URL) -> Iterator[Start]:
+    """Starts one more process of the service, in a role, on the one database."""
+    url = postgres_url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with ExitStack() as ends:
+
+        def begin(role: str, *fate: str, **changed: object) -> ServiceProcess:
+            process = ServiceProcess(own_platform, *fate, DATABASE_URL=url, ROLE=role, **changed)
+            return ends.enter_context(process)
+
+        yield begin
+
+
+def _up(*processes: ServiceProcess) -> None:
+    for process in processes:
+        assert process.wait_until_up()
+
+
+def _post(api: ServiceProcess, key: str) -> dict[str, Any]:
+    answer = api.post_deal(json.dumps(deal(contractNumber=key)), DOCUMENT, key=key)
+    assert answer is not None
+    return answer
+
+
+def _asleep(process: ServiceProcess) -> None:
+    process.signal(signal.SIGSTOP)
+    process.wait_until_stopped()
+
+
+@pytest.mark.parametrize(("when", "call"), POINTS, ids=str)
+def test_worker__killed_at_a_step__another_finishes_within_thirty_seconds(
+    start: Start, own_platform: Platform, when: str, call: str
+) -> None:
+    api = start("api")
+    doomed, other = start("worker", "--die", when, call, "1"), start("worker")
+    _up(api, doomed, other)
+    _asleep(other)
+    answer = _post(api, "deal")
+    assert doomed.wait_for_death(40), "it was not killed: nothing was tried"
+    died = time.monotonic()
+    other.signal(signal.SIGCONT)
+    ended = api.until_ended(answer["id"], seconds=60)
+    assert time.monotonic() - died < TAKEOVER_SECONDS
+    assert faults(own_platform, ended) == []
+
+
+def test_worker__stopped_past_its_lease__writes_nothing_when_it_goes_on(
+    start: Start, own_platform: Platform
+) -> None:
+    ended = _hang_in_the_middle(start, own_platform)
+    assert _wrongly_mined(own_platform, ended) is False
+
+
+def test_worker__bug_put_back_no_fence__is_found(start: Start, own_platform: Platform) -> None:
+    ended = _hang_in_the_middle(start, own_platform, "--bug", "no-fence")
+    assert _wrongly_mined(own_platform, ended) is True
+
+
+def _hang_in_the_middle(start: Start, own: Platform, *bug: str) -> dict[str, Any]:
+    """A worker hangs just before it notes a block; the chain leaves the block; another goes on."""
+    api = start("api", LEASE_SECONDS=3)
+    hung = start("worker", "--stop", "before", "ledger.mined", "1", *bug, LEASE_SECONDS=3)
+    _up(api, hung)
+    answer = _post(api, "deal")
+    hung.wait_until_stopped()
+    own.node.call("anvil_reorg", 20, [])
+    other = start("worker", LEASE_SECONDS=3)
+    _up(other)
+    assert api.until_ended(answer["id"], seconds=60)["status"] == "finalized"
+    hung.signal(signal.SIGCONT)
+    hung.wait_for_words("was taken for dead")
+    if not bug:
+        hung.wait_for_words("is carried by another worker now")
+    else:
+        # Its late write comes at once; it would be there long before this.
+        time.sleep(2)
+    return api.issuance(answer["id"])
+
+
+def _wrongly_mined(own: Platform, ended: dict[str, Any]) -> bool:
+    """Whether the issuance names another block than the one that holds its token."""
+    token = AssetId.parse(ended["asset"]).token_id
+    (record,) = [r for r in asyncio.run(_records(own)) if r.token_id == token]
+    return bool(ended["transaction"]["blockNumber"] != record.block_number)
+
+
+def test_workers__two_race_for_two_hundred_deals__one_token_each_and_both_did_work(
+    start: Start, own_platform: Platform, postgres_url: sa.URL
+) -> None:
+    small = {"TRANSACTION_GAS_CAP": 65_000 * 5}
+    api = start("api")
+    workers = [start("worker", **small), start("worker", **small)]
+    _up(api, *workers)
+    _judge_all(api, own_platform, _post_many(api, 200))
+    carried = _carried(postgres_url, "executor_id")
+    assert len(carried) == 2, carried
+    assert sum(carried.values()) >= 40
+
+
+def test_workers__of_two_releases__lose_nothing_while_one_goes(
+    start: Start, own_platform: Platform, postgres_url: sa.URL
+) -> None:
+    small = {"TRANSACTION_GAS_CAP": 65_000 * 5}
+    api = start("api")
+    old = start("worker", "--journey-version", "1", **small)
+    new = start("worker", "--journey-version", "2", **small)
+    _up(api, old, new)
+    posted = _post_many(api, 60)
+    old.signal(signal.SIGTERM)
+    posted += _post_many(api, 20, first=60)
+    _judge_all(api, own_platform, posted)
+    assert set(_carried(postgres_url, "application_version")) == {"1", "2"}
+
+
+def test_workers__with_clocks_that_jump__are_not_taken_for_dead(
+    start: Start, own_platform: Platform
+) -> None:
+    api = start("api", "--jumping-clock", LEASE_SECONDS=4)
+    workers = [start("worker", "--jumping-clock", LEASE_SECONDS=4) for _ in range(2)]
+    _up(api, *workers)
+    _judge_all(api, own_platform, _post_many(api, 20))
+    for process in (api, *workers):
+        assert "dead" not in process.log
+
+
+def test_keys__the_same_from_fifty_connections_to_two_processes__one_issuance_and_one_answer(
+    start: Start, own_platform: Platform
+) -> None:
+    apis = [start("api"), start("api")]
+    _up(*apis)
+
+    def ask(number: int, content: dict[str, Any]) -> httpx.Response:
+        return httpx.post(
+            f"http://127.0.0.1:{apis[number % 2].port}/v1/deals",
+            files={
+                "deal": (None, json.dumps(content), "application/json"),
+                "document": ("contract.pdf", DOCUMENT, "application/pdf"),
+            },
+            headers={"Idempotency-Key": "one", "Authorization": f"Bearer {API_TOKEN}"},
+            timeout=60,
+        )
+
+    def ask_until_told(number: int) -> dict[str, Any]:
+        while (answer := ask(number, deal())).status_code == 409:
+            assert answer.json()["code"] == "idempotency-key-busy"
+            time.sleep(int(answer.headers["retry-after"]))
+        assert answer.status_code == 202, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    with ThreadPoolExecutor(50) as connections:
+        answers = list(connections.map(ask_until_told, range(50)))
+    assert len({json.dumps(_fixed(answer)) for answer in answers}) == 1
+    for number in (0, 1):
+        other = ask(number, deal(contractNumber="another"))
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+    again = start("both")
+    _up(again)
+    assert _fixed(_post_same(again)) == _fixed(answers[0])
+    assert faults(own_platform, again.until_ended(answers[0]["id"])) == []
+
+
+def _post_same(process: ServiceProcess) -> dict[str, Any]:
+    answer = process.post_deal(json.dumps(deal()), DOCUMENT, key="one")
+    assert answer is not None
+    return answer
+
+
+def _fixed(answer: dict[str, Any]) -> dict[str, Any]:
+    """What must be the same in every answer: links bear the address that was asked."""
+    return {name: answer[name] for name in ("id", "asset", "tokenId", "manifestCid", "acceptedAt")}
+
+
+def _post_many(api: ServiceProcess, count: int, *, first: int = 0) -> list[dict[str, Any]]:
+    with ThreadPoolExecutor(8) as connections:
+        keys = [f"deal-{number}" for number in range(first, first + count)]
+        return list(connections.map(lambda key: _post(api, key), keys))
+
+
+def _judge_all(api: ServiceProcess, own: Platform, posted: list[dict[str, Any]]) -> None:
+    """Each has come to its end, and has one token; nothing else has one."""
+    ended = [api.until_ended(answer["id"], seconds=120) for answer in posted]
+    assert Counter(each["status"] for each in ended) == {"finalized": len(posted)}
+    tokens = Counter(record.token_id for record in asyncio.run(_records(own)))
+    mine = {AssetId.parse(each["asset"]).token_id for each in ended}
+    assert len(mine) == len(posted)
+    assert {tokens[token] for token in mine} == {1}
+
+
+def _carried(url: sa.URL, by: str) -> Counter[str]:
+    """How many batches were carried, as the engine has it on record."""
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        rows = connection.execute(
+            sa.text(f"SELECT {by} FROM dbos.workflow_status WHERE status = 'SUCCESS'")  # noqa: S608
+        )
+        found = Counter(rows.scalars())
+    engine.dispose()
+    return found
