@@ -17,6 +17,9 @@ from nftsvc.core.errors import DiskFull, LeaseLost, LedgerUnavailable, Misconfig
 from nftsvc.ports import Fence
 
 BUSY_MILLISECONDS: Final = 15_000
+FROZEN_MILLISECONDS: Final = 10_000
+"""After this long without a word inside a transaction PostgreSQL takes it back: a process that
+hangs, or whose machine is gone, must not hold locks that others wait for."""
 MIGRATION_LOCK: Final = 0x6E667473
 _WRITES: Final = "nftsvc_writes"
 _BARE: Final = "nftsvc_bare"
@@ -148,7 +151,14 @@ async def _check(connection: AsyncConnection, fence: Fence) -> None:
 
 def _engine(url: sa.URL) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10)
+        given = url.query.get("options", "")
+        limit = f"-c idle_in_transaction_session_timeout={FROZEN_MILLISECONDS}"
+        return create_async_engine(
+            url.update_query_dict({"options": f"{given} {limit}".strip()}),
+            pool_pre_ping=True,
+            pool_size=10,
+            max_overflow=10,
+        )
     engine = create_async_engine(url, pool_size=4, max_overflow=4)
 
     @sa.event.listens_for(engine.sync_engine, "connect")

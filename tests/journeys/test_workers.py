@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.slow]
 TAKEOVER_SECONDS: Final = 30.0
 DOCUMENT: Final = pdf("a deal for many workers")
 POINTS: Final = [
-    ("before", "contents.put"),
+    ("before", "contents.put_many"),
     ("after", "ledger.advance"),
     ("before", "ledger.write"),
     ("after", "signer.sign"),
@@ -94,6 +94,24 @@ def test_worker__stopped_past_its_lease__writes_nothing_when_it_goes_on(
 def test_worker__bug_put_back_no_fence__is_found(start: Start, own_platform: Platform) -> None:
     ended = _hang_in_the_middle(start, own_platform, "--bug", "no-fence")
     assert _wrongly_mined(own_platform, ended) is True
+
+
+def test_worker__stopped_with_a_transaction_open__holds_nobody_up(
+    start: Start, own_platform: Platform
+) -> None:
+    api, hung = start("api"), start("worker", "--stop", "after", "signer.sign", "1")
+    _up(api, hung)
+    answer = _post(api, "deal")
+    hung.wait_until_stopped()
+    other = start("worker")
+    _up(other)
+    up = time.monotonic()
+    ended = api.until_ended(answer["id"], seconds=60)
+    assert time.monotonic() - up < TAKEOVER_SECONDS
+    hung.signal(signal.SIGCONT)
+    hung.wait_for_words("is carried by another worker now")
+    assert faults(own_platform, ended) == []
+    assert api.issuance(answer["id"]) == ended
 
 
 def _hang_in_the_middle(start: Start, own: Platform, *bug: str) -> dict[str, Any]:
