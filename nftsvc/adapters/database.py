@@ -51,6 +51,7 @@ class Database:
     """
 
     def __init__(self, url: sa.URL) -> None:
+        self._url = url
         self._engine = _engine(url)
         self._fence: Fence | None = None
 
@@ -70,11 +71,27 @@ class Database:
         return self._engine.dialect.name
 
     async def start(self) -> None:
-        """Bring the schema to this version."""
-        async with self.writing() as connection:
-            if self.dialect == "postgresql":
+        """Bring the schema to this version; of processes that start at once, one does.
+
+        Raises `Misconfigured` where a newer release has been here.
+        """
+        if self.dialect == "postgresql":
+            async with self.writing() as connection:
                 await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
-            await connection.run_sync(migrate)
+                await connection.run_sync(migrate)
+            return
+        # SQLite changes a table by making it anew, which is only possible while nobody minds that
+        # references to it point nowhere; they are looked at in the end.
+        unminding = _engine(self._url, minds_references=False)
+        try:
+            options = {_WRITES: True}
+            async with self._transaction(unminding.execution_options(**options)) as connection:
+                await connection.run_sync(migrate)
+                lost = await connection.exec_driver_sql("PRAGMA foreign_key_check")
+                if (row := lost.first()) is not None:
+                    raise LedgerUnavailable(f"a migration left a reference of {row[0]} behind")
+        finally:
+            await unminding.dispose()
 
     async def stop(self) -> None:
         """Close all connections."""
@@ -149,7 +166,7 @@ async def _check(connection: AsyncConnection, fence: Fence) -> None:
         raise LeaseLost(fence.lease, epoch=fence.epoch)
 
 
-def _engine(url: sa.URL) -> AsyncEngine:
+def _engine(url: sa.URL, *, minds_references: bool = True) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
         given = url.query.get("options", "")
         limit = f"-c idle_in_transaction_session_timeout={FROZEN_MILLISECONDS}"
@@ -170,7 +187,7 @@ def _engine(url: sa.URL) -> AsyncEngine:
             f"busy_timeout={BUSY_MILLISECONDS}",
             "journal_mode=WAL",
             "synchronous=FULL",
-            "foreign_keys=ON",
+            f"foreign_keys={'ON' if minds_references else 'OFF'}",
             "secure_delete=ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")

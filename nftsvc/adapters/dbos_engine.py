@@ -28,6 +28,7 @@ class DbosEngine(Engine):
     _running: "DbosEngine | None" = None
 
     def __init__(self, url: str, *, executor: str, version: str = JOURNEY_VERSION) -> None:
+        self._url = url
         self._config: DBOSConfig = {
             "name": APPLICATION,
             "system_database_url": url,
@@ -43,6 +44,9 @@ class DbosEngine(Engine):
             raise Misconfigured("two engines in one process")
         DbosEngine._running = self
         self._journey = journey
+        # Before `launch`, which would hold up the loop: other processes' transactions are waited
+        # for, and they for ours.
+        await asyncio.to_thread(DBOS.migrate, self._url)
         DBOS(config=self._config)
         DBOS.launch()
 

@@ -23,6 +23,7 @@ BLOCK: Final = "0x" + "8f" * 32
 HASH: Final = "0x" + "cd" * 32
 ACCOUNT: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 DOCUMENT: Final = "07" * 32
+CID: Final = "bafkreifm4e6udutkesinhmboe6nrmtn2b6kfhr2xmlkmsbmsjlocsmwfy4"
 
 ROWS: Final[dict[str, dict[str, Any]]] = {
     "issuances": {
@@ -32,13 +33,16 @@ ROWS: Final[dict[str, dict[str, Any]]] = {
         "contract": ACCOUNT,
         "token_id": f"{TOKEN:064x}",
         "holder": ACCOUNT,
-        "manifest": b"{}",
+        "manifest": b'{"issuer":"eip155:31337:%s"}' % ACCOUNT.encode(),
         "private": b"sealed",
         "status": "mined",
         "accepted_at": AT,
         "batch": "batch-1",
         "failure_code": None,
         "failure_detail": None,
+        "issuer": ACCOUNT,
+        "way": "token",
+        "anchor": None,
     },
     "issuance_events": {
         "issuance": "iss-1",
@@ -55,7 +59,7 @@ ROWS: Final[dict[str, dict[str, Any]]] = {
     "documents": {
         "issuance": "iss-1",
         "position": 0,
-        "cid": "bafkreifm4e6udutkesinhmboe6nrmtn2b6kfhr2xmlkmsbmsjlocsmwfy4",
+        "cid": CID,
         "size": 12,
         "media_type": "application/pdf",
         "name": "a.pdf",
@@ -116,6 +120,46 @@ ROWS: Final[dict[str, dict[str, Any]]] = {
         "started_at": AT,
         "seen_at": AT,
         "beats": 3,
+    },
+    "content_audits": {
+        "at": AT,
+        "store": "embedded",
+        "cid": CID,
+        "blocks": None,
+        "result": "whole",
+        "detail": "",
+    },
+    "content_alarms": {"cid": CID, "have": 1, "since": AT},
+    "alarms": {
+        "code": "low-balance",
+        "subject": ACCOUNT,
+        "detail": "1 wei",
+        "first_at": AT,
+        "last_at": AT,
+        "times": 2,
+        "active": True,
+    },
+    "adoptions": {"issuance": "iss-1", "hash": HASH, "block": 9, "block_hash": BLOCK},
+    "key_encryption_keys": {"id": "kek-1", "retired": False},
+    "asset_keys": {"issuance": "iss-1", "share": "share-1", "kek": "kek-1", "sealed": b"key"},
+    "erasures": {
+        "issuance": "iss-1",
+        "requested_at": AT,
+        "requested_by": "an officer",
+        "reason": "asked for",
+        "code": "a code",
+        "confirm_from": AT,
+        "confirmed_at": None,
+        "confirmed_by": None,
+        "finished_at": None,
+    },
+    "anchors": {
+        "id": "anchor-1",
+        "opened_at": AT,
+        "sealed_at": None,
+        "root": None,
+        "issuer": None,
+        "nodes": None,
     },
     "leases": {"name": "batch-1", "holder": "worker-1", "epoch": 2},
 }
