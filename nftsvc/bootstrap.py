@@ -34,6 +34,7 @@ from nftsvc.adapters.sql_audits import SqlAudits
 from nftsvc.adapters.sql_keys import SqlKeys
 from nftsvc.adapters.sql_leases import SqlLeases
 from nftsvc.adapters.sql_ledger import SqlLedger
+from nftsvc.adapters.sql_overview import SqlOverview
 from nftsvc.adapters.stores import open_stores
 from nftsvc.adapters.system_clock import SystemClock
 from nftsvc.core.anchors import Claim, read_anchor_id
@@ -78,6 +79,7 @@ from nftsvc.flows.dispatch import Dispatcher
 from nftsvc.flows.draft import Drafted, Drafter
 from nftsvc.flows.erasing import Erasing
 from nftsvc.flows.follow import Follower
+from nftsvc.flows.gate import Capacity, Gate
 from nftsvc.flows.handover import Handover
 from nftsvc.flows.heartbeat import Heartbeat
 from nftsvc.flows.issuances import Issuances
@@ -107,6 +109,7 @@ from nftsvc.ports import (
     KeyShares,
     Leases,
     Ledger,
+    Overview,
     Previews,
     Role,
     Sealer,
@@ -154,6 +157,7 @@ class Adapters:
     keys: KeyLedger
     engine: Engine
     leases: Leases
+    overview: Overview
     clock: Clock
     cores: Cores
     previews: Previews
@@ -191,6 +195,14 @@ class Application:
             custody=custody,
             recovery=(recipient, *settings.recovery_recipients),
             issuers=tuple(signer.address for signer in (adapters.signer, *adapters.colleagues)),
+        )
+        self._gate = Gate(
+            adapters.overview,
+            capacity=Capacity(
+                issuances=settings.max_waiting,
+                size=settings.max_waiting_bytes,
+                requests=settings.max_requests,
+            ),
         )
         self._keyring = Keyring(
             custody=adapters.key_custody,
@@ -353,8 +365,9 @@ class Application:
     async def accept(
         self, kind: AssetKind, *, key: str, parts: AsyncIterator[Part]
     ) -> IssuanceView:
-        """Accept a request; see `AcceptFlow.accept` for what is raised."""
-        accepted = await self._accepting.accept(kind, key=key, parts=parts)
+        """Accept a request; see `AcceptFlow.accept` for what is raised, and `Overloaded`."""
+        async with self._gate.request():
+            accepted = await self._accepting.accept(kind, key=key, parts=parts)
         if not isinstance(accepted, Drafted):
             return await self._issuances.view(accepted)
         self._dispatcher.wake()
@@ -363,10 +376,20 @@ class Application:
     async def accept_batch(
         self, kind: AssetKind, lines: AsyncIterator[Line], *, anchor: str | None = None
     ) -> AsyncIterator[tuple[str | None, IssuanceView | NftsvcError]]:
-        """Accept many requests, a line each; for each its key and what became of it, in order."""
-        most = self.settings.max_batch_items
+        """Accept many requests, a line each; for each its key and what became of it, in order.
+
+        Raises `Overloaded` before the first line is read.
+        """
         into = read_anchor_id(anchor) if anchor is not None else None
-        async for share in self._batches.accept(kind, lines, most=most, anchor=into):
+        async with self._gate.request():
+            async for answer in self._accept_lines(kind, lines, into):
+                yield answer
+
+    async def _accept_lines(
+        self, kind: AssetKind, lines: AsyncIterator[Line], anchor: AnchorId | None
+    ) -> AsyncIterator[tuple[str | None, IssuanceView | NftsvcError]]:
+        most = self.settings.max_batch_items
+        async for share in self._batches.accept(kind, lines, most=most, anchor=anchor):
             if any(isinstance(answer.outcome, Drafted) for answer in share):
                 self._dispatcher.wake()
             known = await self._issuances.views(
@@ -506,6 +529,7 @@ class Application:
             "chain": self._adapters.chain.heads(),
             "ledger": self._adapters.ledger.finalized(),
             "content": self._adapters.contents.ping(),
+            "queue": self._gate.check(),
         }
         answers = await asyncio.gather(*probes.values(), return_exceptions=True)
         parts = {name: _state(answer) for name, answer in zip(probes, answers, strict=True)}
@@ -699,6 +723,7 @@ def _adapters(settings: Settings, *, deployment: Deployment) -> Adapters:
         keys=SqlKeys(shared),
         engine=DbosEngine(engine_url, executor=leases.worker),
         leases=leases,
+        overview=SqlOverview(shared),
         clock=SystemClock(),
         cores=ProcessCores(settings.draft_processes),
         previews=PreviewFolder(settings.data_dir / "previews"),

@@ -164,6 +164,17 @@ class Settings(_Loaded):
         description="Processes that draft the items of batch requests; by default one for each "
         "core but one, 0 drafts in the service.",
     )
+    max_waiting: int = Field(
+        500_000, ge=1, description="Issuances that may wait to be sent; beyond it 429."
+    )
+    max_waiting_bytes: int = Field(
+        64 * 1024 * MEBIBYTE,
+        ge=1,
+        description="Bytes of documents that may wait to be stored; beyond it 429.",
+    )
+    max_requests: int = Field(
+        512, ge=1, description="Requests that are taken in at a time; beyond it 429."
+    )
     batch_deadline_ms: int = Field(
         250, ge=0, description="How long an issuance waits for others to share its transaction."
     )

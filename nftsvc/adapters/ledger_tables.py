@@ -66,6 +66,15 @@ issuances: Final = sa.Table(
     sa.Index("ix_issuances_anchor_status", "anchor", "status"),
 )
 
+UNDER_WAY: Final = sa.text("status NOT IN ('finalized', 'failed')")
+sa.Index(
+    "ix_issuances_under_way",
+    issuances.c.status,
+    issuances.c.accepted_at,
+    sqlite_where=UNDER_WAY,
+    postgresql_where=UNDER_WAY,
+)
+
 issuance_events: Final = sa.Table(
     "issuance_events",
     metadata,

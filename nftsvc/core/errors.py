@@ -26,6 +26,7 @@
     │   ├── LedgerUnavailable
     │   ├── KeyCustodyUnavailable
     │   ├── KeyRetired              a key-encryption key that was rotated away
+    │   ├── Overloaded              more waits already than may
     │   └── DiskFull
     ├── LeaseLost                   another worker holds what this one was working on
     ├── Contradiction               somebody answered, and the answer is false
@@ -273,6 +274,12 @@ class KeyRetired(Unavailable):
     def __init__(self, kek: str) -> None:
         super().__init__(f"the key-encryption key {kek} is retired", retry_after=1)
         self.kek = kek
+
+
+class Overloaded(Unavailable):
+    """More waits already than may: nothing was read, and later there is room again."""
+
+    code = "overloaded"
 
 
 class DiskFull(Unavailable):

@@ -16,6 +16,7 @@ from nftsvc.ports.engine import Engine, Journey, Steps
 from nftsvc.ports.keys import KeyCustody, KeyLedger, KeyShares
 from nftsvc.ports.leases import FOLLOWER, Fence, Leases, Role, Worker
 from nftsvc.ports.ledger import Ledger
+from nftsvc.ports.overview import Lane, Overview, Queue
 from nftsvc.ports.previews import Previews
 from nftsvc.ports.sealer import ByteSink, Sealer, SealingKey, SealingStream
 from nftsvc.ports.signer import Signer
@@ -41,9 +42,12 @@ __all__ = [
     "KeyLedger",
     "KeyShares",
     "KnownRequest",
+    "Lane",
     "Leases",
     "Ledger",
+    "Overview",
     "Previews",
+    "Queue",
     "Role",
     "Sealer",
     "SealingKey",

@@ -28,6 +28,7 @@ _STATUS: Final[tuple[tuple[type[errors.NftsvcError], HTTPStatus], ...]] = (
     (errors.NotFound, HTTPStatus.NOT_FOUND),
     (errors.ContentMissing, HTTPStatus.NOT_FOUND),
     (errors.Refused, HTTPStatus(422)),
+    (errors.Overloaded, HTTPStatus.TOO_MANY_REQUESTS),
     (errors.Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (errors.Contradiction, HTTPStatus.BAD_GATEWAY),
 )
@@ -48,6 +49,7 @@ _TITLES: Final = {
     "disk-full": "No room left to store the request",
     "erased": "The asset's key was destroyed",
     "not-erasable": "The erasure cannot be done like this",
+    "overloaded": "More waits already than may",
     "internal": "The service failed",
 }
 
@@ -67,7 +69,7 @@ def problem(error: errors.NftsvcError) -> Response:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, errors.TooLarge | errors.TooSlow):
+    if isinstance(error, errors.TooLarge | errors.TooSlow | errors.Overloaded):
         headers["Connection"] = "close"
     return _answer(problem_of(error), headers=headers)
 

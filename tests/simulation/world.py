@@ -26,6 +26,7 @@ from nftsvc.adapters.sql_audits import SqlAudits
 from nftsvc.adapters.sql_keys import SqlKeys
 from nftsvc.adapters.sql_leases import SqlLeases
 from nftsvc.adapters.sql_ledger import SqlLedger
+from nftsvc.adapters.sql_overview import SqlOverview
 from nftsvc.bootstrap import Adapters
 from nftsvc.core.deployment import DeployedContract, Deployment
 from nftsvc.core.errors import TransactionRefused
@@ -151,6 +152,7 @@ class World:
             cores=ProcessCores(0),
             previews=PreviewFolder(self.settings.data_dir / "previews"),
             leases=SqlLeases(self.database, role=Role.BOTH, version="simulated"),
+            overview=SqlOverview(self.database),
             clock=ProcessClock(process),
         )
 

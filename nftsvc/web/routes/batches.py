@@ -35,6 +35,7 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     408: {**_PROBLEM, "description": "The body did not end in time."},
     413: {**_PROBLEM, "description": "The body is too large."},
     422: {**_PROBLEM, "description": "Another content type, or a body that breaks off."},
+    429: {**_PROBLEM, "description": "Too much waits already; ask again after Retry-After."},
 }
 
 

@@ -26,6 +26,7 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     409: {**_PROBLEM, "description": "The same Idempotency-Key is being answered right now."},
     413: {**_PROBLEM, "description": "A file or the body is too large."},
     422: {**_PROBLEM, "description": "A field, a file or the Idempotency-Key is not valid."},
+    429: {**_PROBLEM, "description": "Too much waits already; ask again after Retry-After."},
     503: {**_PROBLEM, "description": "Could not be stored now; ask again after Retry-After."},
 }
 _EXPORTER: Final = {
