@@ -1,16 +1,19 @@
 """A local chain that mines each second, the contracts on it, and a platform that uses them."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
+import sqlalchemy as sa
 
 from chain.local.node import Kind, LocalNode
 from tests.chains import deploy
+from tests.journeys.service_process import ServiceProcess
 from tests.platform import Platform, platform
+
+Start = Callable[..., ServiceProcess]
 
 GETH: Final = pytest.param("geth", marks=pytest.mark.needs("geth"))
 GETH_DEV: Final = pytest.param("geth --dev", marks=pytest.mark.needs("geth"))
@@ -62,25 +65,36 @@ def anvil_platform(tmp_path: Path) -> Iterator[Platform]:
         yield own
 
 
+@contextmanager
+def quick_chain(folder: Path) -> Iterator[Platform]:
+    """A block comes ten times a second, so that finality comes soon."""
+    with LocalNode("anvil", block_seconds=0) as node:
+        own = platform(folder, node, deploy(node))
+        with node.mining():
+            yield own
+
+
 @pytest.fixture(scope="module")
 def chain_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """One chain for all deaths; a block comes ten times a second, so that finality comes soon."""
-    with LocalNode("anvil", block_seconds=0) as node:
-        own = platform(tmp_path_factory.mktemp("platform"), node, deploy(node))
-        ended = threading.Event()
-
-        def mine() -> None:
-            while not ended.wait(0.1):
-                node.call("evm_mine")
-
-        miner = threading.Thread(target=mine)
-        miner.start()
+    """One quick chain for all deaths."""
+    with quick_chain(tmp_path_factory.mktemp("platform")) as own:
         yield own
-        ended.set()
-        miner.join()
 
 
 @pytest.fixture
 def own_platform(chain_platform: Platform, tmp_path: Path) -> Platform:
     """A service of its own on the one chain: nothing in its ledger, and other keys."""
     return platform(tmp_path, chain_platform.node, chain_platform.deployment)
+
+
+@pytest.fixture
+def start(own_platform: Platform, postgres_url: sa.URL) -> Iterator[Start]:
+    """Starts one more process of the service, in a role, on the one database."""
+    url = postgres_url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with ExitStack() as ends:
+
+        def begin(role: str, *fate: str, **changed: object) -> ServiceProcess:
+            process = ServiceProcess(own_platform, *fate, DATABASE_URL=url, ROLE=role, **changed)
+            return ends.enter_context(process)
+
+        yield begin

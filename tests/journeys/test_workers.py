@@ -5,9 +5,7 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Any, Final
 
 import httpx
@@ -15,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from nftsvc.core.types import AssetId
+from tests.journeys.conftest import Start
 from tests.journeys.service_process import ServiceProcess
 from tests.journeys.test_kill import _records, faults
 from tests.platform import API_TOKEN, Platform, deal, pdf
@@ -35,28 +34,13 @@ POINTS: Final = [
     ("before", "ledger.finish"),
 ]
 
-Start = Callable[..., ServiceProcess]
 
-
-@pytest.fixture
-def start(own_platform: Platform, postgres_url: sa.URL) -> Iterator[Start]:
-    """Starts one more process of the service, in a role, on the one database."""
-    url = postgres_url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with ExitStack() as ends:
-
-        def begin(role: str, *fate: str, **changed: object) -> ServiceProcess:
-            process = ServiceProcess(own_platform, *fate, DATABASE_URL=url, ROLE=role, **changed)
-            return ends.enter_context(process)
-
-        yield begin
-
-
-def _up(*processes: ServiceProcess) -> None:
+def up(*processes: ServiceProcess) -> None:
     for process in processes:
-        assert process.wait_until_up()
+        assert process.wait_untilup()
 
 
-def _post(api: ServiceProcess, key: str) -> dict[str, Any]:
+def post(api: ServiceProcess, key: str) -> dict[str, Any]:
     answer = api.post_deal(json.dumps(deal(contractNumber=key)), DOCUMENT, key=key)
     assert answer is not None
     return answer
@@ -73,9 +57,9 @@ def test_worker__killed_at_a_step__another_finishes_within_thirty_seconds(
 ) -> None:
     api = start("api")
     doomed, other = start("worker", "--die", when, call, "1"), start("worker")
-    _up(api, doomed, other)
+    up(api, doomed, other)
     _asleep(other)
-    answer = _post(api, "deal")
+    answer = post(api, "deal")
     assert doomed.wait_for_death(40), "it was not killed: nothing was tried"
     died = time.monotonic()
     other.signal(signal.SIGCONT)
@@ -84,62 +68,22 @@ def test_worker__killed_at_a_step__another_finishes_within_thirty_seconds(
     assert faults(own_platform, ended) == []
 
 
-def test_worker__stopped_past_its_lease__writes_nothing_when_it_goes_on(
-    start: Start, own_platform: Platform
-) -> None:
-    ended = _hang_in_the_middle(start, own_platform)
-    assert _wrongly_mined(own_platform, ended) is False
-
-
-def test_worker__bug_put_back_no_fence__is_found(start: Start, own_platform: Platform) -> None:
-    ended = _hang_in_the_middle(start, own_platform, "--bug", "no-fence")
-    assert _wrongly_mined(own_platform, ended) is True
-
-
-def test_worker__stopped_with_a_transaction_open__holds_nobody_up(
+def test_worker__stopped_with_a_transaction_open__holds_nobodyup(
     start: Start, own_platform: Platform
 ) -> None:
     api, hung = start("api"), start("worker", "--stop", "after", "signer.sign", "1")
-    _up(api, hung)
-    answer = _post(api, "deal")
+    up(api, hung)
+    answer = post(api, "deal")
     hung.wait_until_stopped()
     other = start("worker")
-    _up(other)
-    up = time.monotonic()
+    up(other)
+    since = time.monotonic()
     ended = api.until_ended(answer["id"], seconds=60)
-    assert time.monotonic() - up < TAKEOVER_SECONDS
+    assert time.monotonic() - since < TAKEOVER_SECONDS
     hung.signal(signal.SIGCONT)
     hung.wait_for_words("is carried by another worker now")
     assert faults(own_platform, ended) == []
     assert api.issuance(answer["id"]) == ended
-
-
-def _hang_in_the_middle(start: Start, own: Platform, *bug: str) -> dict[str, Any]:
-    """A worker hangs just before it notes a block; the chain leaves the block; another goes on."""
-    api = start("api", LEASE_SECONDS=3)
-    hung = start("worker", "--stop", "before", "ledger.mined", "1", *bug, LEASE_SECONDS=3)
-    _up(api, hung)
-    answer = _post(api, "deal")
-    hung.wait_until_stopped()
-    own.node.call("anvil_reorg", 20, [])
-    other = start("worker", LEASE_SECONDS=3)
-    _up(other)
-    assert api.until_ended(answer["id"], seconds=60)["status"] == "finalized"
-    hung.signal(signal.SIGCONT)
-    hung.wait_for_words("was taken for dead")
-    if not bug:
-        hung.wait_for_words("is carried by another worker now")
-    else:
-        # Its late write comes at once; it would be there long before this.
-        time.sleep(2)
-    return api.issuance(answer["id"])
-
-
-def _wrongly_mined(own: Platform, ended: dict[str, Any]) -> bool:
-    """Whether the issuance names another block than the one that holds its token."""
-    token = AssetId.parse(ended["asset"]).token_id
-    (record,) = [r for r in asyncio.run(_records(own)) if r.token_id == token]
-    return bool(ended["transaction"]["blockNumber"] != record.block_number)
 
 
 def test_workers__two_race_for_two_hundred_deals__one_token_each_and_both_did_work(
@@ -148,7 +92,7 @@ def test_workers__two_race_for_two_hundred_deals__one_token_each_and_both_did_wo
     small = {"TRANSACTION_GAS_CAP": 65_000 * 5}
     api = start("api")
     workers = [start("worker", **small), start("worker", **small)]
-    _up(api, *workers)
+    up(api, *workers)
     _judge_all(api, own_platform, _post_many(api, 200))
     carried = _carried(postgres_url, "executor_id")
     assert len(carried) == 2, carried
@@ -162,7 +106,7 @@ def test_workers__of_two_releases__lose_nothing_while_one_goes(
     api = start("api")
     old = start("worker", "--journey-version", "1", **small)
     new = start("worker", "--journey-version", "2", **small)
-    _up(api, old, new)
+    up(api, old, new)
     posted = _post_many(api, 60)
     old.signal(signal.SIGTERM)
     posted += _post_many(api, 20, first=60)
@@ -175,7 +119,7 @@ def test_workers__with_clocks_that_jump__are_not_taken_for_dead(
 ) -> None:
     api = start("api", "--jumping-clock", LEASE_SECONDS=4)
     workers = [start("worker", "--jumping-clock", LEASE_SECONDS=4) for _ in range(2)]
-    _up(api, *workers)
+    up(api, *workers)
     _judge_all(api, own_platform, _post_many(api, 20))
     for process in (api, *workers):
         assert "dead" not in process.log
@@ -185,7 +129,7 @@ def test_keys__the_same_from_fifty_connections_to_two_processes__one_issuance_an
     start: Start, own_platform: Platform
 ) -> None:
     apis = [start("api"), start("api")]
-    _up(*apis)
+    up(*apis)
 
     def ask(number: int, content: dict[str, Any]) -> httpx.Response:
         return httpx.post(
@@ -213,7 +157,7 @@ def test_keys__the_same_from_fifty_connections_to_two_processes__one_issuance_an
         other = ask(number, deal(contractNumber="another"))
         assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
     again = start("both")
-    _up(again)
+    up(again)
     assert _fixed(_post_same(again)) == _fixed(answers[0])
     assert faults(own_platform, again.until_ended(answers[0]["id"])) == []
 
@@ -232,7 +176,7 @@ def _fixed(answer: dict[str, Any]) -> dict[str, Any]:
 def _post_many(api: ServiceProcess, count: int, *, first: int = 0) -> list[dict[str, Any]]:
     with ThreadPoolExecutor(8) as connections:
         keys = [f"deal-{number}" for number in range(first, first + count)]
-        return list(connections.map(lambda key: _post(api, key), keys))
+        return list(connections.map(lambda key: post(api, key), keys))
 
 
 def _judge_all(api: ServiceProcess, own: Platform, posted: list[dict[str, Any]]) -> None:
