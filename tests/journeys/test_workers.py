@@ -37,7 +37,7 @@ POINTS: Final = [
 
 def up(*processes: ServiceProcess) -> None:
     for process in processes:
-        assert process.wait_untilup()
+        assert process.wait_until_up()
 
 
 def post(api: ServiceProcess, key: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ async def test_gate__more_at_a_time_than_may__is_told_to_come_again() -> None:
         assert gate.inside == 3
     async with gate.request():
         assert gate.inside == 1
-    assert gate.inside == 0
+    assert (gate.inside, gate.let_in, gate.turned_away) == (0, 4, 1)
 
 
 @pytest.mark.parametrize("queue", [Queue(10, 0, NOW), Queue(1, 1000, NOW)], ids=["many", "large"])
