@@ -39,18 +39,26 @@ class Gate:
         self._looking = asyncio.Lock()
         self._seen: Queue | None = None
         self._seen_at = 0.0
-        self._let_in = 0
+        self._since_look = 0
         self.inside = 0
+        self.let_in = 0
+        self.turned_away = 0
 
     @asynccontextmanager
     async def request(self) -> AsyncIterator[None]:
         """Be inside for as long as a request lasts. Raises `Overloaded`."""
         if self.inside >= self._capacity.requests:
+            self.turned_away += 1
             raise Overloaded(f"{self.inside} requests are being answered already", retry_after=1)
         self.inside += 1
         try:
-            await self.check()
-            self._let_in += 1
+            try:
+                await self.check()
+            except Overloaded:
+                self.turned_away += 1
+                raise
+            self._since_look += 1
+            self.let_in += 1
             yield
         finally:
             self.inside -= 1
@@ -58,7 +66,7 @@ class Gate:
     async def check(self) -> None:
         """Raises `Overloaded` where more waits than may."""
         queue = await self._queue()
-        if queue.issuances + self._let_in >= self._capacity.issuances:
+        if queue.issuances + self._since_look >= self._capacity.issuances:
             raise Overloaded(
                 f"{queue.issuances} issuances wait to be sent", retry_after=RETRY_SECONDS
             )
@@ -73,5 +81,5 @@ class Gate:
             if self._seen is None or now - self._seen_at >= FRESH_SECONDS:
                 self._seen = await self._overview.queue()
                 self._seen_at = now
-                self._let_in = 0
+                self._since_look = 0
             return self._seen

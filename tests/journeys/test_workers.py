@@ -68,7 +68,7 @@ def test_worker__killed_at_a_step__another_finishes_within_thirty_seconds(
     assert faults(own_platform, ended) == []
 
 
-def test_worker__stopped_with_a_transaction_open__holds_nobodyup(
+def test_worker__stopped_with_a_transaction_open__holds_nobody_up(
     start: Start, own_platform: Platform
 ) -> None:
     api, hung = start("api"), start("worker", "--stop", "after", "signer.sign", "1")
