@@ -6,6 +6,7 @@ forces a web3.py of 2018.
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -41,7 +42,7 @@ class ContractDeployer:
 
 
 def deploy(node: LocalNode) -> Deployment:
-    """Both contracts on `node`, with the local accounts in their roles."""
+    """Both contracts on `node`, with the local accounts in their roles, each in a block at once."""
 
     async def run() -> Deployment:
         deployer = Deployer(node.url)
@@ -54,7 +55,8 @@ def deploy(node: LocalNode) -> Deployment:
         finally:
             await deployer.close()
 
-    return asyncio.run(run())
+    with node.mining() if node.mines_when_told else nullcontext():
+        return asyncio.run(run())
 
 
 @pytest.fixture

@@ -127,8 +127,13 @@ class LocalNode:
             if self._data is not None:
                 self._data.cleanup()
 
+    @property
+    def mines_when_told(self) -> bool:
+        """Whether `mine` may be called: of geth, only where `block_seconds` is None."""
+        return self.kind != "geth" or self._block_seconds is None
+
     def mine(self, count: int = 1) -> None:
-        """So many blocks, now. On geth only where `block_seconds` is None."""
+        """So many blocks, now, where the node `mines_when_told`."""
         for _ in range(count):
             if self.kind == "geth":
                 self._consensus().mine()

@@ -24,8 +24,7 @@ def _mining(kind: str, folder: Path) -> Iterator[Platform]:
     """On `geth --dev`, blocks are final in epochs of 32; on all others, two blocks later."""
     if kind == "geth":
         with LocalNode("geth", block_seconds=None) as node:
-            with node.mining():
-                deployment = deploy(node)
+            deployment = deploy(node)
             with node.mining(every=1.0):
                 yield platform(folder, node, deployment)
         return
@@ -53,9 +52,7 @@ def still_platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[P
     """On a chain that mines and reorganises itself when it is told to."""
     kind: Kind = request.param
     with LocalNode(kind, block_seconds=None) as node:
-        with node.mining():
-            deployment = deploy(node)
-        yield platform(tmp_path, node, deployment)
+        yield platform(tmp_path, node, deploy(node))
 
 
 @pytest.fixture
