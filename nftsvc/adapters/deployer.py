@@ -4,14 +4,16 @@ import hashlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar, cast
 
+from aiohttp import ClientError
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from web3 import AsyncHTTPProvider, AsyncWeb3
+from web3 import AsyncWeb3
 from web3.contract.async_contract import AsyncContractConstructor, AsyncContractFunction
 from web3.exceptions import Web3Exception
 from web3.types import TxReceipt
 
 from nftsvc.adapters.artifacts import artifact, compiled, compiler_input
+from nftsvc.adapters.json_rpc_provider import JsonRpcProvider
 from nftsvc.core.deployed_code import same_code
 from nftsvc.core.deployment import Argument, DeployedContract, Deployment
 from nftsvc.core.errors import (
@@ -45,7 +47,7 @@ class Deployer:
 
     def __init__(self, rpc_url: str, *, timeout: float = 10.0) -> None:
         self._rpc_url = rpc_url
-        self._w3 = AsyncWeb3(AsyncHTTPProvider(rpc_url, request_kwargs={"timeout": timeout}))
+        self._w3 = AsyncWeb3(JsonRpcProvider(rpc_url, timeout=timeout))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -145,7 +147,7 @@ class Deployer:
             return await ask()
         except Contradiction:
             raise
-        except (Web3Exception, OSError, TimeoutError, ValueError) as error:
+        except (Web3Exception, ClientError, OSError, TimeoutError, ValueError) as error:
             raise ChainUnavailable(f"{self._rpc_url} did not answer: {error}") from error
 
     def _hash(self, code: bytes) -> str:

@@ -1,13 +1,12 @@
-"""JSON-RPC over web3.py's HTTP provider: one endpoint, and its errors told apart."""
+"""JSON-RPC to one endpoint, with its errors told apart."""
 
-import asyncio
 from typing import Any, Final
 
 from aiohttp import ClientError
-from web3 import AsyncHTTPProvider
 from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint
 
+from nftsvc.adapters.json_rpc_provider import JsonRpcProvider
 from nftsvc.adapters.rpc_refusals import broadcast_refusal
 from nftsvc.core.errors import ChainUnavailable
 
@@ -32,16 +31,12 @@ class JsonRpc:
 
     def __init__(self, url: str, *, timeout: float = 10.0) -> None:
         self.url = url
-        self._timeout = timeout
-        self._provider = AsyncHTTPProvider(
-            url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None
-        )
+        self._provider = JsonRpcProvider(url, timeout=timeout)
 
     async def call(self, method: str, *params: object) -> Any:
         """The result. Raises `RpcRefusal`, and `ChainUnavailable` where there is no answer."""
         try:
-            async with asyncio.timeout(self._timeout):
-                answer: Any = await self._provider.make_request(RPCEndpoint(method), list(params))
+            answer: Any = await self._provider.make_request(RPCEndpoint(method), list(params))
         except (Web3Exception, ClientError, OSError, TimeoutError, ValueError) as error:
             reason = str(error) or type(error).__name__
             raise ChainUnavailable(f"{self.url} did not answer {method}: {reason}") from error

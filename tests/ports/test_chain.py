@@ -54,8 +54,7 @@ class Bench:
 class _Nodes:
     def __init__(self, kind: Any) -> None:
         self.node = LocalNode(kind, block_seconds=None).start()
-        with self.node.mining():
-            self.deployment: Deployment = deploy(self.node)
+        self.deployment: Deployment = deploy(self.node)
 
     def bench(self) -> Bench:
         node, deployment = self.node, self.deployment

@@ -75,8 +75,7 @@ def _digest() -> Digest:
 def started(request: pytest.FixtureRequest) -> Iterator[tuple[LocalNode, Deployment]]:
     kind: Kind = request.param
     with LocalNode(kind, block_seconds=None) as node:
-        with node.mining():
-            deployment = deploy(node)
+        deployment = deploy(node)
         yield node, deployment
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from nftsvc.adapters.evm_chain import EvmChain
 from nftsvc.adapters.failover_chain import FailoverChain
+from nftsvc.adapters.json_rpc import JsonRpc
 from nftsvc.adapters.memory_chain import ChainFault, MemoryChain
 from nftsvc.core.errors import ChainUnavailable, TransactionRefused, WrongChain
 from nftsvc.core.history import Block
@@ -177,6 +178,21 @@ async def test_broadcast__node_refuses__is_told_by_what_it_means(
                 await chain.broadcast(SIGNED)
             assert refused.value.reason == reason
         await chain.close()
+
+
+async def test_calls__cancelled_as_they_start__leave_the_endpoint_usable() -> None:
+    async with endpoint(200, b'{"jsonrpc":"2.0","id":1,"result":"0x1"}') as url:
+        for _ in range(10):
+            many = [JsonRpc(url) for _ in range(20)]
+            calls = [asyncio.create_task(rpc.call("eth_chainId")) for rpc in many]
+            for _ in range(2):
+                await asyncio.sleep(0)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            assert await many[0].call("eth_chainId") == "0x1"
+            for rpc in many:
+                await rpc.close()
 
 
 def _twins(count: int) -> list[MemoryChain]:
