@@ -161,12 +161,16 @@ class MemoryChain(Chain):
             pending = {(sent.sender, sent.nonce): sent for sent in left} | pending
         self._pending = pending
 
-    def prefer_outbid(self) -> None:
-        """What was outbid waits again in the other's place: another node never saw the raise."""
-        for sent in self._outbid:
-            if (sent.sender, sent.nonce) in self._pending:
-                self._pending[sent.sender, sent.nonce] = sent
+    def prefer_outbid(self) -> bool:
+        """What was outbid waits again in the other's place: another node never saw the raise.
+
+        False where nothing was.
+        """
+        again = {(sent.sender, sent.nonce): sent for sent in self._outbid}
         self._outbid.clear()
+        waiting = {key: sent for key, sent in again.items() if key in self._pending}
+        self._pending |= waiting
+        return bool(waiting)
 
     def forget_pending(self) -> None:
         """What a node does that is started anew."""

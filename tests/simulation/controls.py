@@ -136,6 +136,12 @@ BUGS: Final = {
     "receipt-taken-as-final": Wiring(chain=MinedIsFinal, weather={Fault.REORG: 10}),
     "replaced-transaction-forgotten": Wiring(
         ledger=lambda ledger, _: OlderForgotten(ledger),
-        weather={Fault.FEES_RISE: 5, Fault.OLDER_WINS: 10},
+        weather={
+            Fault.FEES_RISE: 10,
+            Fault.OLDER_WINS: 10,
+            # Who is killed forgets how long it waited, and nothing is replaced.
+            **dict.fromkeys((Fault.KILLED, Fault.KILLED_BEFORE, Fault.KILLED_AFTER), 0.0),
+            Fault.NODE_RESTART: 0.0,
+        },
     ),
 }

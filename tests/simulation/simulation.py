@@ -25,7 +25,7 @@ from tests.simulation.world import LYING, Wiring, World
 
 MOST_OPEN: Final = 16
 """So many deals are under way at once."""
-FAULT_SHARE: Final = 0.1
+FAULT_SHARE: Final = 0.15
 """Of calls whose turn it is, how many meet with a fault."""
 CALM_SECONDS: Final = 300.0
 """Simulated time within which everything must end once the faults have."""
@@ -216,11 +216,11 @@ class Simulation:
             case Fault.NODE_RESTART:
                 world.chain.forget_pending()
             case Fault.OLDER_WINS:
-                world.chain.prefer_outbid()
+                world.prefer_older()
             case Fault.CHAIN_AWAY:
                 world.send_away("chain", rng.uniform(0.5, 5))
             case Fault.FEES_RISE:
-                world.raise_fees(rng.randint(2, 50), rng.uniform(10, 90))
+                world.raise_fees(rng.randint(2, 8), rng.uniform(10, 90))
             case Fault.STORE_AWAY:
                 world.send_away("contents", rng.uniform(0.5, 5))
             case Fault.STORE_LIES:

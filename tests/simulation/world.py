@@ -66,6 +66,7 @@ LYING: Final = (
 IN_THE_DATABASE: Final = frozenset({"leases", "audits", "keys", "alarms"})
 WRITES: Final = frozenset({"write", "replace", "abandon", "mined", "advance", "fail", "finish"})
 USUAL_FEE: Final = Wei(10**9)
+HIGHEST_FEE: Final = Wei(10**12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +189,15 @@ class World:
 
     def raise_fees(self, factor: int, seconds: float) -> None:
         """What was offered is not enough for a while."""
-        self.chain.base_fee = Wei(USUAL_FEE * factor)
+        offered = max((sent.max_fee for sent in self.chain.pending), default=USUAL_FEE)
+        self.chain.base_fee = Wei(min(offered * factor // 2 + 1, HIGHEST_FEE))
         self._fees_until = self.schedule.time + seconds
+
+    def prefer_older(self) -> None:
+        """A block of somebody who never saw the raises; what was offered first is enough again."""
+        if self.chain.prefer_outbid():
+            self.chain.base_fee = USUAL_FEE
+            self.chain.mine()
 
     def corrupt_store(self, fault: StoreFault, seconds: float) -> None:
         """The store lies for a while."""
