@@ -77,6 +77,7 @@ def test_simulation__same_seed__the_same_faults_at_the_same_calls(folder: Path) 
     first, second = (_play(folder / name, faults=100, seed=9) for name in _twice(folder))
     assert first.trace == second.trace
     assert first.calls == second.calls
+    assert first.strays == second.strays == 0
 
 
 @pytest.mark.parametrize("bug", BUGS)

@@ -25,6 +25,7 @@ GATED: Final = (
     "audits",
     "keys",
     "alarms",
+    "overview",
     "chain",
     "contents",
     "spool",

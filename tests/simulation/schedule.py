@@ -7,9 +7,13 @@ of randomness behind `idle`, a seed fixes the whole order of events.
 
 import asyncio
 import selectors
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from unittest.mock import patch
+
+import aiosqlite.core
 
 T = TypeVar("T")
 
@@ -33,6 +37,7 @@ class Schedule:
         self.time = 0.0
         self.waiting: list[Turn] = []
         self.idle: Callable[[float | None], None] = lambda _: None
+        self.strays = 0
         self._working = 0
 
     @property
@@ -75,6 +80,13 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         """Seconds of simulated time."""
         return self._schedule.time
 
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Any = None
+    ) -> asyncio.Handle:
+        """Take what a thread says, whose pace the seed does not fix; and count it."""
+        self._schedule.strays += 1
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
     def run_in_executor(  # type: ignore[override]
         self,
         executor: object,  # noqa: ARG002
@@ -104,11 +116,44 @@ class _IdleSelector(selectors.DefaultSelector):
         return super().select(0)
 
 
+class _Inline:
+    """An aiosqlite connection's queue, of which each job is done when it is put there."""
+
+    def put_nowait(self, job: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
+        future, work = job
+        try:
+            answer = work()
+        except Exception as error:  # noqa: BLE001 - the future carries it
+            if future is not None:
+                future.set_exception(error)
+        else:
+            if future is not None:
+                future.set_result(answer)
+
+
+class _NoThread:
+    """In place of an aiosqlite connection's thread."""
+
+    daemon = True
+
+    def __init__(self, **_: object) -> None: ...
+
+    def start(self) -> None: ...
+
+
+@contextmanager
+def threadless_sqlite() -> Iterator[None]:
+    """SQLite as it is, its work done in the loop: no thread's pace decides, none is waited for."""
+    with patch.multiple(aiosqlite.core, SimpleQueue=_Inline, Thread=_NoThread):
+        yield
+
+
 def run(schedule: Schedule, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run `main` in a simulated loop."""
     loop = SimulatedLoop(schedule)
     try:
-        return loop.run_until_complete(main())
+        with threadless_sqlite():
+            return loop.run_until_complete(main())
     finally:
         for task in asyncio.all_tasks(loop):
             task.cancel()

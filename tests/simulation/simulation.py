@@ -66,6 +66,8 @@ class Outcome:
     calls: int
     findings: Findings
     trace: tuple[str, ...]
+    strays: int
+    """What threads said, at a time that no seed fixes."""
 
     @property
     def summary(self) -> str:
@@ -138,7 +140,12 @@ class Simulation:
             findings = await self._schedule.work(lambda: judge(self._world, self._platforms.deals))
             findings.lost += self._platforms.surprises
             return Outcome(
-                self._faults, len(self._platforms.deals), self._calls, findings, tuple(self._trace)
+                self._faults,
+                len(self._platforms.deals),
+                self._calls,
+                findings,
+                tuple(self._trace),
+                self._schedule.strays,
             )
         finally:
             for process in self._world.processes.values():
@@ -154,10 +161,9 @@ class Simulation:
 
     async def _watch(self) -> None:
         """Note which deals came to an end, and let as many close."""
+        ended = await self._world.ended()
         for posted in self._platforms.deals:
-            if posted.issuance is not None and not posted.ended:
-                issuance = await self._world.ledger.issuance(posted.issuance)
-                posted.ended = issuance is not None and issuance.status.is_terminal
+            posted.ended = posted.issuance in ended
         if self._storming:
             for _ in range(self._rng.randint(0, MOST_OPEN - self._platforms.open)):
                 self._platforms.post()

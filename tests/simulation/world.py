@@ -1,6 +1,7 @@
 """What outlives a process: chain, store, database and spool."""
 
 import random
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from nftsvc.adapters.age_sealer import AgeSealer
 from nftsvc.adapters.database import Database
 from nftsvc.adapters.key_file import KeyFile
 from nftsvc.adapters.keystore_signer import KeystoreSigner
+from nftsvc.adapters.ledger_tables import issuances
 from nftsvc.adapters.memory_chain import MemoryChain
 from nftsvc.adapters.memory_engine import MemoryEngine
 from nftsvc.adapters.memory_store import MemoryStore, StoreFault
@@ -31,6 +33,7 @@ from nftsvc.bootstrap import Adapters
 from nftsvc.core.deployment import DeployedContract, Deployment
 from nftsvc.core.errors import TransactionRefused
 from nftsvc.core.history import Heads
+from nftsvc.core.issuance import IssuanceStatus
 from nftsvc.core.transaction import BroadcastRefusal
 from nftsvc.core.types import (
     Address,
@@ -43,7 +46,7 @@ from nftsvc.core.types import (
     Wei,
     parse_address,
 )
-from nftsvc.ports import ByteSink, Fence, Role, SealingStream
+from nftsvc.ports import ByteSink, Fence, Role, SealingKey, SealingStream
 from nftsvc.settings import Settings
 from tests.simulation.faults import DEEPEST_REORG, Fault
 from tests.simulation.process import Process, ProcessClock
@@ -63,8 +66,9 @@ LYING: Final = (
     StoreFault.BLOCK_LOST,
     StoreFault.HALF_TAKEN,
 )
-IN_THE_DATABASE: Final = frozenset({"leases", "audits", "keys", "alarms"})
+IN_THE_DATABASE: Final = frozenset({"leases", "audits", "keys", "alarms", "overview"})
 WRITES: Final = frozenset({"write", "replace", "abandon", "mined", "advance", "fail", "finish"})
+ENDED: Final = tuple(status.value for status in IssuanceStatus if status.is_terminal)
 USUAL_FEE: Final = Wei(10**9)
 HIGHEST_FEE: Final = Wei(10**12)
 
@@ -79,8 +83,23 @@ class Wiring:
     """Faults that the bug needs, and how much more often they come."""
 
 
-class InlineSealer(AgeSealer):
-    """Seals streams without a thread of its own, whose pace nobody could foresee."""
+class SeededSealer(AgeSealer):
+    """Seals without a thread of its own, into bytes that the seed fixes.
+
+    What opens is what sealed: an identity is its own recipient.
+    Ids of tokens come from sealed bytes, and decide the order in which rows are read; age's own
+    randomness knows no seed.
+    """
+
+    def new_key(self) -> SealingKey:
+        secret = secrets.token_hex(32)
+        return SealingKey(secret, secret)
+
+    def open(self, sealed: bytes, *, identity: str) -> bytes:
+        return self.unlock(sealed, secret=identity.encode(), purpose="simulated")
+
+    def seal(self, data: bytes, *, recipient: str) -> bytes:
+        return self.lock(data, secret=recipient.encode(), purpose="simulated")
 
     def stream(self, recipient: str, *, sink: ByteSink) -> SealingStream:
         return _InlineStream(self, recipient, sink)
@@ -143,7 +162,7 @@ class World:
             signer=KeystoreSigner(Account.from_key(ISSUER.private_key)),
             contents=self.store,
             spool=self.spool,
-            sealer=InlineSealer(),
+            sealer=SeededSealer(),
             key_custody=KeyFile(self.settings.data_dir / "kek.json"),
             shares=ShareFolder(self.settings.data_dir / "shares"),
             keys=SqlKeys(self.database),
@@ -164,6 +183,12 @@ class World:
             self.chain.base_fee = USUAL_FEE
         if self.schedule.time >= self._store_until:
             self.store.fault = None
+
+    async def ended(self) -> frozenset[str]:
+        """The issuances that came to an end."""
+        query = sa.select(issuances.c.id).where(issuances.c.status.in_(ENDED))
+        async with self.database.reading() as connection:
+            return frozenset((await connection.execute(query)).scalars())
 
     def witness(self, call: str, *, fence: Fence | None, answer: object) -> None:
         """Note who holds what, and who writes what another holds by now."""
