@@ -97,7 +97,8 @@ class SqlLeases(Leases):
         async with self._database.reading() as connection:
             return tuple(map(_worker_of, (await connection.execute(query)).all()))
 
-    async def take(self, lease: str) -> Fence | None:
+    async def take(self, lease: str, *, again: bool = False) -> Fence | None:
+        free = t.leases.c.holder.is_(None)
         async with self._database.writing() as connection:
             alive = (
                 sa.select(t.workers.c.id)
@@ -111,7 +112,8 @@ class SqlLeases(Leases):
             )
             taken = await connection.execute(
                 sa.update(t.leases)
-                .where(t.leases.c.name == lease, t.leases.c.holder.is_(None))
+                .where(t.leases.c.name == lease)
+                .where(sa.or_(free, t.leases.c.holder == self._worker) if again else free)
                 .values(holder=self._worker, epoch=t.leases.c.epoch + 1)
                 .returning(t.leases.c.epoch)
             )

@@ -1,6 +1,7 @@
 """The machine's own clock."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 
 
@@ -9,6 +10,9 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -24,17 +24,17 @@ class Alarms:
 
     async def sound(self, code: AlarmCode, *, subject: str, detail: str) -> None:
         """Something holds that an operator must look at. Never raises."""
-        key, now = (code, subject), self._clock.now()
+        key, now = (code, subject), self._clock.monotonic()
         noted = self._noted.get(key)
-        if noted is not None and now.timestamp() - noted < AGAIN_SECONDS:
+        if noted is not None and now - noted < AGAIN_SECONDS:
             return
-        self._noted[key] = now.timestamp()
+        self._noted[key] = now
         self._ended.discard(key)
         if noted is None:
             _log.error("alarm %s, %s: %s", code, subject, detail)
         if self._book is not None:
             try:
-                await self._book.sound(code, subject=subject, detail=detail, at=now)
+                await self._book.sound(code, subject=subject, detail=detail, at=self._clock.now())
             except Unavailable as error:
                 del self._noted[key]
                 _log.warning("alarm %s, %s is not noted: %s", code, subject, error)

@@ -23,17 +23,34 @@ class Carrier:
         self._engine = engine
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unanswered: set[BatchId] = set()
+        self._unreturned: set[Fence] = set()
 
     async def take_up(self) -> None:
-        """Carry what nobody does: what was left behind, and what has just been put together."""
+        """Carry what nobody does: what was left behind, and what has just been put together.
+
+        Raises `LedgerUnavailable`.
+        """
+        for fence in sorted(self._unreturned, key=lambda fence: fence.lease):
+            await self._leases.give_back(fence)
+            self._unreturned.discard(fence)
+        for batch in sorted(self._unanswered):
+            await self.carry(batch)
         room = MOST_AT_ONCE - len(self._tasks)
         if room > 0:
             for batch in await self._leases.free_batches(most=room):
                 await self.carry(batch)
 
     async def carry(self, batch: BatchId) -> None:
-        """Begin to carry a batch; nothing happens where somebody holds it."""
-        fence = await self._leases.take(batch)
+        """Begin to carry a batch; nothing happens where somebody holds it.
+
+        Raises `LedgerUnavailable`. The lease may be ours then, and nobody would ever carry the
+        batch while we live: it is asked for until there is an answer.
+        """
+        again = batch in self._unanswered
+        self._unanswered.add(batch)
+        fence = await self._leases.take(batch, again=again)
+        self._unanswered.discard(batch)
         if fence is None:
             return
         if fence.epoch > 1:
@@ -60,4 +77,5 @@ class Carrier:
         try:
             await self._leases.give_back(fence)
         except NftsvcError as error:
-            _log.warning("cannot give %s back: %s (%s)", batch, error, error.code)
+            self._unreturned.add(fence)
+            _log.warning("cannot give %s back yet: %s (%s)", batch, error, error.code)

@@ -38,9 +38,12 @@ class Follower:
 
         A rewrite beyond finality stops it, and stays in `fault`.
         """
+        unanswered = False
         while self.fault is None or not isinstance(self.fault, ChainRewritten):
             try:
-                fence = await leases.take(FOLLOWER)
+                again, unanswered = unanswered, True
+                fence = await leases.take(FOLLOWER, again=again)
+                unanswered = False
                 if fence is not None:
                     self._ledger = self._unfenced.fenced(fence)
                     await self._follow()

@@ -102,7 +102,7 @@ class Reconciler:
 
     async def _identity(self) -> None:  # 1
         await self._chain.check_identity()
-        now = self._clock.now().timestamp()
+        now = self._clock.monotonic()
         if self._compared is None or now - self._compared >= CONTRACTS_SECONDS:
             await self._contracts()
             self._compared = now

@@ -55,7 +55,8 @@ class SendingPolicy:
 class Watch:
     """What the watcher of one transaction remembers between two looks; losing it costs time.
 
-    `hangs_from` is when, and at which block, the newest attempt began to wait for a block.
+    `hangs_from` is when, and at which block, the newest attempt began to wait for a block. Times
+    are of the clock that only runs forward: one that was set back would put every step off.
     """
 
     sent_at: float | None = None
@@ -152,7 +153,7 @@ class Sending:
 
     async def tend(self, written: WrittenTransaction, *, heads: Heads, watch: Watch) -> bool:
         """See to a transaction that no block holds. True where its nonce is lost for good."""
-        now = self._clock.now().timestamp()
+        now = self._clock.monotonic()
         if watch.sent_at is None or now - watch.sent_at >= REBROADCAST_SECONDS:
             watch.sent_at = now
             refused = await self.send(written)
@@ -199,8 +200,8 @@ class Sending:
         return True
 
     async def _raise(self, written: WrittenTransaction, *, heads: Heads, watch: Watch) -> None:
-        now = self._clock.now()
-        watch.hangs_from = now.timestamp(), heads.latest.number
+        now = self._clock.monotonic()
+        watch.hangs_from = now, heads.latest.number
         last, cap = written.attempts[-1], self._policy.fee_cap
         offer = raised_offer(
             Offer(last.max_fee, last.max_priority_fee),
@@ -222,7 +223,7 @@ class Sending:
             read_transaction(last.signed), max_fee=offer.max_fee, max_priority_fee=offer.tip
         )
         attempt = Attempt(await signer.sign(raised), offer.max_fee, offer.tip)
-        kept = await self._ledger.replace(written, attempt=attempt, at=now)
+        kept = await self._ledger.replace(written, attempt=attempt, at=self._clock.now())
         _log.warning(
             "nonce %d of %s hangs: attempt %d offers %d wei per gas",
             written.nonce,
@@ -230,7 +231,7 @@ class Sending:
             len(kept.attempts),
             kept.attempts[-1].max_fee,
         )
-        watch.sent_at = now.timestamp()
+        watch.sent_at = now
         if await self.send(kept) in _TOO_LITTLE:
             watch.sent_at = None
 

@@ -10,5 +10,11 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The time, aware, in UTC."""
 
+    def monotonic(self) -> float:
+        """Seconds since some moment, by a clock that nobody sets: only differences mean anything.
+
+        How long something took is measured with it; `now` may jump.
+        """
+
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""

@@ -85,8 +85,12 @@ class Leases(ABC):
         """All registered processes, the oldest first."""
 
     @abstractmethod
-    async def take(self, lease: str) -> Fence | None:
-        """Become the holder, in a new epoch; None where somebody is, be it oneself."""
+    async def take(self, lease: str, *, again: bool = False) -> Fence | None:
+        """Become the holder, in a new epoch; None where somebody is, be it oneself.
+
+        With `again` a lease is taken from oneself too: for who was not answered, and does not know
+        whether it is held, while nothing is done under it.
+        """
 
     @abstractmethod
     async def give_back(self, fence: Fence) -> None:

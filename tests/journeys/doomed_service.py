@@ -166,6 +166,9 @@ class JumpingClock:
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.seconds(), UTC)
 
+    def monotonic(self) -> float:
+        return time.monotonic()
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 

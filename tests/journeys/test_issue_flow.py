@@ -73,6 +73,7 @@ class BlockClock:
 
     def __init__(self, chain: MemoryChain) -> None:
         self._now = datetime(2026, 5, 4, tzinfo=UTC)
+        self._passed = 0.0
         self._chain = chain
         self.on_block: Callable[[int], None] = lambda _: None
         self._blocks = 0
@@ -80,8 +81,17 @@ class BlockClock:
     def now(self) -> datetime:
         return self._now
 
+    def monotonic(self) -> float:
+        return self._passed
+
+    def set_back(self, by: timedelta) -> None:
+        """What an operator or a time server does to a clock that was wrong."""
+        self._now -= by
+
     async def sleep(self, seconds: float) -> None:
-        self._now += timedelta(seconds=max(seconds, 6))
+        passed = max(seconds, 6)
+        self._now += timedelta(seconds=passed)
+        self._passed += passed
         self._blocks += 1
         if self._blocks > 400:
             raise TimeoutError("the journey does not end")
@@ -309,6 +319,26 @@ async def test_batch__base_fee_rises_above_the_offer__is_replaced_and_mined(worl
     first, second = written.attempts
     assert 10 * second.max_fee >= 11 * first.max_fee
     assert 10 * second.max_priority_fee >= 11 * first.max_priority_fee
+    assert len(await world.tokens()) == 1
+
+
+async def test_batch__clock_is_set_back_and_the_node_forgets__is_sent_again(world: World) -> None:
+    ids = await world.accept(1)
+    batch = await world.assign()
+    broadcast = world.chain.broadcast
+    sent: list[SignedTransaction] = []
+
+    async def forgotten_at_first(signed: SignedTransaction) -> None:
+        sent.append(signed)
+        await broadcast(signed)
+        if len(sent) <= 2:
+            world.chain.forget_pending()
+            world.clock.set_back(timedelta(hours=3))
+
+    world.chain.broadcast = forgotten_at_first  # type: ignore[method-assign]
+    await world.carry(batch)
+    (done,) = await world.see(ids)
+    assert _statuses(done)[-1] is S.FINALIZED
     assert len(await world.tokens()) == 1
 
 

@@ -77,6 +77,18 @@ async def test_give_back__then_another_takes__in_the_next_epoch(join: Callable[[
     assert await one.take(LEASE) is None, "an old fence gave back what another holds"
 
 
+async def test_take__again_after_an_answer_that_was_lost__is_ours_in_the_next_epoch(
+    join: Callable[[], Leases],
+) -> None:
+    one, two = await join(), await join()
+    assert await one.take(LEASE) is not None
+    assert await one.take(LEASE) is None
+    assert await two.take(LEASE, again=True) is None
+    second = await one.take(LEASE, again=True)
+    assert second is not None
+    assert (second.worker, second.epoch) == (one.worker, 2)
+
+
 async def test_heartbeat__silence_of_a_lease__is_buried_and_its_work_is_free(
     join: Callable[[], Leases],
 ) -> None:

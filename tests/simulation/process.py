@@ -133,6 +133,9 @@ class ProcessClock:
         passed = timedelta(seconds=self._process.world.schedule.time)
         return START + passed + self._process.skew
 
+    def monotonic(self) -> float:
+        return self._process.world.schedule.time
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
