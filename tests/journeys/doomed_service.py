@@ -16,7 +16,14 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -173,7 +180,17 @@ class JumpingClock:
         await asyncio.sleep(seconds)
 
 
-def main() -> None:
+def live(arguments: list[str], *, environment: Mapping[str, str], log: Path) -> None:
+    """A life in this process, which has imported all of it already."""
+    os.environ.clear()
+    os.environ.update(environment)
+    with log.open("ab") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    main(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int)
     parser.add_argument("--die", nargs=3)
@@ -182,7 +199,7 @@ def main() -> None:
     parser.add_argument("--bug", choices=["broadcast-before-write", "no-fence"])
     parser.add_argument("--journey-version")
     parser.add_argument("--jumping-clock", action="store_true")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     when, call, nth = chosen.die or chosen.stop or ("never", "", "0")
     by = signal.SIGSTOP if chosen.stop else signal.SIGKILL
     fate = Fate(when=when, call=call, nth=int(nth), trace=chosen.trace, by=by)

@@ -1,9 +1,12 @@
-"""The service as a process of its own, started, asked over HTTP, killed."""
+"""The service as a process of its own, started, asked over HTTP, killed.
 
+Each is forked from a process that has imported the service, and done nothing else: what an import
+takes would be most of what a test of many lives takes.
+"""
+
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,14 +15,18 @@ from typing import Any, Final, Self
 
 import httpx
 
-from chain.local.node import ROOT, free_port
+from chain.local.node import free_port
+from tests.journeys import doomed_service
 from tests.platform import API_TOKEN, Platform
 
 START_SECONDS: Final = 60.0
 
+_born: Final = multiprocessing.get_context("forkserver")
+_born.set_forkserver_preload([doomed_service.__name__])
+
 
 class ServiceProcess:
-    """One life of the service. `fate` are the arguments of `doomed_service`.
+    """One life of the service, which ends without a word. `fate` is what `doomed_service` takes.
 
     `changed` are settings by their names in capitals.
     """
@@ -28,15 +35,12 @@ class ServiceProcess:
         self.port = free_port()
         self._log = platform.folder / f"service-{self.port}.log"
         own = {f"NFTSVC_{name}": str(value) for name, value in changed.items()}
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.journeys.doomed_service", str(self.port), *fate],
-                cwd=ROOT,
-                env=os.environ | platform.environment | own,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self._process = _born.Process(
+            target=doomed_service.live,
+            args=([str(self.port), *fate],),
+            kwargs={"environment": os.environ | platform.environment | own, "log": self._log},
+        )
+        self._process.start()
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}",
             headers={"Authorization": f"Bearer {API_TOKEN}"},
@@ -53,19 +57,13 @@ class ServiceProcess:
         trace: TracebackType | None,
     ) -> None:
         self.http.close()
-        if self._process.poll() is None:
-            self.signal(signal.SIGCONT)
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        self._process.wait()
+        self.signal(signal.SIGKILL)
+        self._process.join()
 
     @property
     def was_killed(self) -> bool:
         """Whether the process ended by SIGKILL."""
-        return self._process.poll() == -9
+        return self._process.exitcode == -signal.SIGKILL
 
     @property
     def log(self) -> str:
@@ -80,7 +78,8 @@ class ServiceProcess:
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
-        self._process.send_signal(number)
+        if self._process.pid is not None and not self.has_ended():
+            os.kill(self._process.pid, number)
 
     def wait_until_stopped(self, seconds: float = 40.0) -> None:
         """Wait for the SIGSTOP that it sends itself."""
@@ -97,7 +96,7 @@ class ServiceProcess:
             try:
                 self.http.get("/healthz")
             except httpx.TransportError:
-                if self._process.poll() is not None:
+                if self.has_ended():
                     if self.was_killed:
                         return False
                     raise RuntimeError(self._log.read_text()[-3000:]) from None
@@ -109,7 +108,7 @@ class ServiceProcess:
     def wait_for_death(self, seconds: float) -> bool:
         """Whether it was killed within `seconds`."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and self._process.poll() is None:
+        while time.monotonic() < deadline and not self.has_ended():
             time.sleep(0.02)
         return self.was_killed
 
@@ -141,7 +140,7 @@ class ServiceProcess:
 
     def has_ended(self) -> bool:
         """Whether the process is gone."""
-        return self._process.poll() is not None
+        return self._process.exitcode is not None
 
     def until_ended(self, id_: str, *, seconds: float = 40.0) -> dict[str, Any]:
         """The issuance once its status is an end."""
@@ -157,7 +156,7 @@ class ServiceProcess:
     def _wait(self, reached: Callable[[], bool], seconds: float, complaint: str) -> None:
         deadline = time.monotonic() + seconds
         while not reached():
-            if time.monotonic() > deadline or self._process.poll() is not None:
+            if time.monotonic() > deadline or self.has_ended():
                 raise TimeoutError(f"{complaint}:\n{self.log[-3000:]}")
             time.sleep(0.05)
 

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -17,11 +17,15 @@ from tests.platform import Platform
 
 pytestmark = [pytest.mark.needs("postgresql"), pytest.mark.slow]
 
+DEPTH: Final = 40
+"""The chain leaves so many blocks: the deal's, and none of the contracts'."""
+
 
 @pytest.fixture
 def own_platform(tmp_path: Path) -> Iterator[Platform]:
     """On a chain of its own: it is reorganised, which Anvil does only while it is young."""
     with quick_chain(tmp_path) as own:
+        own.node.mine(DEPTH)
         yield own
 
 
@@ -44,7 +48,7 @@ def _hang_in_the_middle(start: Start, own: Platform, *bug: str) -> dict[str, Any
     up(api, hung)
     answer = post(api, "deal")
     hung.wait_until_stopped()
-    own.node.call("anvil_reorg", 20, [])
+    own.node.call("anvil_reorg", DEPTH, [])
     other = start("worker", LEASE_SECONDS=3)
     up(other)
     assert api.until_ended(answer["id"], seconds=60)["status"] == "finalized"

@@ -67,6 +67,8 @@ DOCUMENT: Final = pdf("the deal that must not be lost")
 LARGE: Final = pdf("the deal that does not fit beside its request" * 2000)
 IN_THE_SPOOL: Final = ("staging.commit", "spool.discard")
 """Deaths at these are of large documents: small ones lie in the ledger."""
+ADOPTED: Final = "issued before by "
+"""The cause where the chain has a token of ours, and the ledger no transaction for it."""
 
 
 @pytest.mark.parametrize(("when", "call", "nth"), POINTS, ids=str)
@@ -96,7 +98,7 @@ def test_service__bug_put_back_broadcast_before_write__is_found(own_platform: Pl
     bug = ("--bug", "broadcast-before-write")
     first = _issue(own_platform, *bug, "--die", "after", "chain.broadcast", "1")
     ended = _restart_and_end(own_platform, first)
-    assert "not finalized" in faults(own_platform, ended)
+    assert "sent before it was written" in faults(own_platform, ended)
 
 
 def _issue(own: Platform, *fate: str, document: bytes = DOCUMENT) -> dict[str, Any] | None:
@@ -157,6 +159,8 @@ def faults(own: Platform, ended: dict[str, Any]) -> list[str]:
     statuses = [event["status"] for event in ended["events"]]
     if statuses != ["accepted", "stored", "submitted", "mined", "safe", "finalized"]:
         found.append(f"the statuses {statuses}")
+    if any(event["cause"].startswith(ADOPTED) for event in ended["events"]):
+        found.append("sent before it was written")
     if ended.get("verdict", Verdict.AUTHENTIC) is not Verdict.AUTHENTIC:
         found.append(f"the verdict {ended['verdict']}")
     # What never was accepted stays in the spool for a day: another process might be at it.
