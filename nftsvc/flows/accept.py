@@ -9,7 +9,8 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,14 +87,24 @@ class AcceptFlow:
         `LedgerUnavailable` where it could not be kept. What was raised for was not stored.
         """
         check_key(key, path="Idempotency-Key")
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                known = await self._known(key)  # 1
+                if known is not None:
+                    return await self._compare(_Reception(kind, self._limits), parts, known)
+                with self._alone(key):
+                    return await self._take_in(kind, key, parts)
+        except TimeoutError as error:
+            raise TooSlow(limit=self._limits.body_seconds) from error
+
+    @contextmanager
+    def _alone(self, key: str) -> Iterator[None]:
+        """Only the first request of a key is taken in; the others are not yet to be answered."""
         if key in self._busy:
             raise IdempotencyKeyBusy
         self._busy.add(key)
         try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                return await self._accept(kind, key, parts)
-        except TimeoutError as error:
-            raise TooSlow(limit=self._limits.body_seconds) from error
+            yield
         finally:
             self._busy.discard(key)
 
@@ -106,11 +117,8 @@ class AcceptFlow:
     ) -> Sequence[IssuanceId | Refused]:
         return await self._ledger.accept_all(await self._keyring.keep(requests))
 
-    async def _accept(self, kind: AssetKind, key: str, parts: AsyncIterator[Part]) -> Accepted:
-        known = await self._known(key)  # 1
+    async def _take_in(self, kind: AssetKind, key: str, parts: AsyncIterator[Part]) -> Accepted:
         reception = _Reception(kind, self._limits)
-        if known is not None:
-            return await self._compare(reception, parts, known)
         issuance = new_issuance()
         asset_key = self._drafter.new_key(kind)
         async with self._spool.stage(issuance) as staging:
