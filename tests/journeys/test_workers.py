@@ -100,7 +100,6 @@ def test_workers__two_race_for_two_hundred_deals__one_token_each_and_both_did_wo
     posted = _post_until_both_work(api, postgres_url, "executor_id")
     posted += _post_many(api, 200 - len(posted), first=len(posted))
     _judge_all(api, own_platform, posted)
-    assert sum(_carried(postgres_url, "executor_id").values()) >= len(posted) / 5
 
 
 def test_workers__of_two_releases__lose_nothing_while_one_goes(
