@@ -115,8 +115,15 @@ class SqlTransactions:
                 return None
             held = await _held(connection, sender, least=used)
             final = sa.select(sa.func.max(t.follower.c.finalized)).scalar_subquery()
-            newest = sa.select(sa.func.max(t.transactions.c.nonce)).where(
-                t.transactions.c.sender == sender, t.transactions.c.mined_block <= final
+            # What its journey did not see to the end may have been reorganised away since.
+            seen_final = sa.or_(t.transactions.c.abandoned, t.batches.c.finished)
+            newest = (
+                sa.select(t.transactions.c.nonce)
+                .join(t.batches, t.batches.c.id == t.transactions.c.batch)
+                .where(t.transactions.c.sender == sender, t.transactions.c.mined_block <= final)
+                .where(seen_final)
+                .order_by(t.transactions.c.nonce.desc())
+                .limit(1)
             )
             settled = (await connection.execute(newest)).scalar_one_or_none()
         return Lane(

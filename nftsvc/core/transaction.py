@@ -99,8 +99,8 @@ class BroadcastRefusal(StrEnum):
 class Lane:
     """What the ledger knows of a sender: the nonce that it writes next, and what it wrote before.
 
-    `gaps` are the nonces below that no transaction of ours can fill; `settled` is the highest that
-    was seen in a final block.
+    `gaps` are the nonces below that no transaction of ours can fill; `settled` is the highest whose
+    journey saw it in a final block.
     """
 
     next_nonce: Nonce

@@ -619,6 +619,38 @@ async def test_batch__killed_between_a_reorg_and_the_way_back__goes_on_all_the_s
     assert [each.status for each in await world.see(ids)] == [S.FINALIZED]
 
 
+async def test_batch__reorganised_away_while_nobody_carried_it__is_no_node_that_is_behind(
+    world: World,
+) -> None:
+    world.chain.mine(10)
+    ids = await world.accept(1)
+    batch = await world.assign()
+    advance = world.ledger.advance
+
+    async def killed(issuances: Collection[IssuanceId], **move: Any) -> int:
+        if move["current"] is S.MINED:
+            raise asyncio.CancelledError
+        return await advance(issuances, **move)
+
+    world.ledger.advance = killed  # type: ignore[method-assign]
+    with pytest.raises(asyncio.CancelledError):
+        await world.carry(batch)
+    world.ledger.advance = advance  # type: ignore[method-assign]
+    assert [each.status for each in await world.see(ids)] == [S.MINED]
+    world.chain.reorg(4, keep_transactions=False)
+    assert await world.tokens() == []
+    world.chain.mine(20)
+    # Another process followed the chain meanwhile, to a final block beyond the one that is gone.
+    follower = Follower(
+        ledger=world.ledger, chain=world.chain, clock=world.clock, start=BlockNumber(1)
+    )
+    await follower.catch_up()
+    await world.carry_with_keeper(batch)
+    (done,) = await world.see(ids)
+    assert _statuses(done) == [*JOURNEY[:4], S.REORGED, *JOURNEY[2:]]
+    assert len(await world.tokens()) == 1
+
+
 async def test_batch__nonce_used_by_another_for_good__a_new_transaction(world: World) -> None:
     ids = await world.accept(1)
     batch = await world.assign()
