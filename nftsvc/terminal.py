@@ -53,7 +53,7 @@ def show_verdict(console: Console, report: dict[str, Any]) -> None:
 
 def _show_fields(console: Console, value: Any, *, path: str) -> None:
     if isinstance(value, dict):
-        for name, member in value.items():
+        for name, member in sorted(value.items()):
             _show_fields(console, member, path=f"{path}.{name}" if path else name)
     elif isinstance(value, list):
         for item in value:

@@ -109,7 +109,8 @@ export function disclosed({ fields }) {
 function list(value, path, rows) {
   if (Array.isArray(value)) value.forEach((item) => list(item, `${path}[]`, rows));
   else if (value !== null && typeof value === "object") {
-    for (const [name, member] of Object.entries(value)) {
+    // By name: the order of the digests is no order of fields.
+    for (const [name, member] of Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) {
       list(member, path === "" ? name : `${path}.${name}`, rows);
     }
   } else rows.push([path, String(value)]);
