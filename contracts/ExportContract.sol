@@ -55,7 +55,7 @@ contract ExportContract is IExportContract, Anchors, Recovery, EIP712 {
         PackedRecord data = _requireActive(tokenId);
         address from = _ownerOf(tokenId);
         if (assignment.from != from) revert ERC721IncorrectOwner(assignment.from, tokenId, from);
-        if (data.headBlock() != assignment.headBlock || data.headBlock() == block.number) {
+        if (data.headBlock() != assignment.headBlock || data.headBlock() >= block.number) {
             revert Consent_Stale(tokenId, data.headBlock());
         }
         bytes32 digest = assignmentDigest(assignment);

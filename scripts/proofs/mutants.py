@@ -39,8 +39,11 @@ _BOOLEAN: Final = re.compile(r"\b(true|false)\b")
 _NEGATION: Final = re.compile(r"!(?=[\w(])|~(?=[\w(])|\biszero(?=\()")
 _ROLE: Final = re.compile(r" onlyRole\((\w+)\)")
 _ARGUMENTS: Final = re.compile(
-    r"(?<=[\w\])]\()([\w.\[\]]+(?:\(\w*\))?), ([\w.\[\]]+(?:\(\w*\))?)(?=[,)])"
+    r"(?<=[\w\])]\()(?<!\badd\()(?<!\band\()(?<!\bor\()(?<!\beq\()"
+    r"(?P<first>[\w.\[\]]+(?:\(\w*\))?), "
+    r"(?!(?P=first)[,)])(?P<second>[\w.\[\]]+(?:\(\w*\))?)(?=[,)])"
 )
+"""Two arguments that differ, of what does not take them in either order."""
 _STATUS: Final = re.compile(r"\bStatus\.(Active|Suspended|Revoked|Unknown)\b")
 _STATEMENT: Final = re.compile(
     r"^\s*(?:if \(.+\) (?:revert .+|return\b.*|data = .+|\(.+|[_a-z]\w*\(.+);"
@@ -131,7 +134,7 @@ def _changes(code: str, *, declares: bool) -> Iterator[tuple[int, int, str]]:
     for found in _BOOLEAN.finditer(code):
         yield found.start(), found.end(), "false" if found[0] == "true" else "true"
     for found in _ARGUMENTS.finditer(code):
-        yield found.start(1), found.end(2), f"{found[2]}, {found[1]}"
+        yield found.start(1), found.end(2), f"{found['second']}, {found['first']}"
     for found in _STATUS.finditer(code):
         other = "Suspended" if found[1] == "Active" else "Active"
         yield found.start(1), found.end(1), other

@@ -29,6 +29,8 @@ abstract contract RecordsFuzz is Platform {
         vm.assume(isNobody(by));
         (address[] memory holders, bytes32[] memory digests) = some(1 + size % 20, seed);
         refuses(by, abi.encodeCall(token.issueMany, (holders, digests)), notAuthorized(by));
+        vm.warp(uint32(seed));
+        vm.roll((seed >> 32) % (1 << 36));
         vm.prank(competitor);
         token.issueMany(holders, digests);
         for (uint256 i; i < holders.length; ++i) {
@@ -36,6 +38,8 @@ abstract contract RecordsFuzz is Platform {
             same(record.holder, holders[i], "holder");
             same(record.issuer, competitor, "issuer");
             same(record.digest, digests[i], "digest");
+            same(record.issuedAt, uint32(seed), "issuedAt");
+            same(record.headBlock, (seed >> 32) % (1 << 36), "headBlock");
         }
         uint256 bad = seed % holders.length;
         (, bytes32[] memory fresh) = some(holders.length, ~seed);
