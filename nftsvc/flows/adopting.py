@@ -1,8 +1,9 @@
 """A token that the chain has and the ledger does not: issued before the ledger was restored.
 
-It is ours where the record of its issue names our issuer and the holder that we would have named;
-the digest is its id. Then the issuance is finalized with the transaction that the chain names, once
-the chain holds that for final.
+Or claimed by somebody else, as anyone may: the contract issues it for the same holder. It is ours
+where the record of its issue names our issuer and the holder that we would have named; the digest
+is its id. Then the issuance is finalized with the transaction that the chain names, once the chain
+holds that for final.
 """
 
 from enum import StrEnum
@@ -41,17 +42,19 @@ class Adopting:
         newest = final or await self._issue(issuance, at=heads.latest)
         if newest is None:
             return Found.NOTHING
-        if newest.actor != issuance.issuer or newest.holder_to != issuance.holder:
+        is_issue = newest.kind is RecordKind.ISSUED  # not so where the leaf was revoked unclaimed
+        if not is_issue or (newest.actor, newest.holder_to) != (issuance.issuer, issuance.holder):
             return Found.FOREIGN
         if final is None:
             return Found.NOT_FINAL
-        await self._ledger.adopt(issuance.issuance, record=final, at=self._clock.now())
-        detail = f"{issuance.asset} was issued before by {final.transaction}: the ledger is older"
+        # The alarm first: once adopted, nothing would come here again to sound it.
+        detail = f"{issuance.asset} was issued by {final.transaction}, unknown to the ledger"
         await self._alarms.sound(AlarmCode.TOKEN_ADOPTED, subject=issuance.issuer, detail=detail)
+        await self._ledger.adopt(issuance.issuance, record=final, at=self._clock.now())
         return Found.ADOPTED
 
     async def _issue(self, issuance: Issuance, *, at: Block) -> RecordEvent | None:
-        """The record of the token's issue, found backwards from its last one."""
+        """The token's first record, found backwards from its last one."""
         asset = issuance.asset
         seen = await self._chain.record(asset.token_id, contract=asset.contract, at=at)
         if seen.record.status is TokenStatus.UNKNOWN:
@@ -63,10 +66,11 @@ class Adopting:
                 for record in await self._chain.events(first=block, last=block)
                 if record.token_id == asset.token_id and record.contract == asset.contract
             ]
-            issued = next((r for r in records if r.kind is RecordKind.ISSUED), None)
-            if issued is not None:
-                return issued
-            earlier = [r.previous_block for r in records if r.previous_block is not None]
-            if not earlier or min(earlier) >= block:
+            if not records:
+                raise ChainUnavailable(f"{self._chain.endpoint} gave no record of {asset}")
+            first = records[0]
+            if first.previous_block is None:
+                return first
+            if first.previous_block >= block:
                 raise ChainUnavailable(f"{self._chain.endpoint} gave no issue of {asset}")
-            block = min(earlier)
+            block = first.previous_block

@@ -11,11 +11,14 @@ from typing import Any
 
 import httpx
 import pytest
+from web3 import HTTPProvider, Web3
 
+from chain.local.accounts import ISSUER, STRANGER, LocalAccount
 from chain.local.node import LocalNode
+from nftsvc.adapters.artifacts import artifact
 from nftsvc.core.link import VerificationLink
 from nftsvc.core.merkle import Leaf, MerkleRoot, proves
-from nftsvc.core.types import Digest, parse_address
+from nftsvc.core.types import AssetKind, Digest, parse_address
 from nftsvc.core.verify import Verdict
 from tests.chains import deploy
 from tests.journeys.test_batch import line, post
@@ -119,6 +122,52 @@ def test_anchor__item_claimed_twice__is_one_token_that_verifies(
     issued = [record.token_id for record in asyncio.run(_records(own_platform))]
     assert issued.count(int(shown["tokenId"], 16)) == 1
     assert int(other["issuance"]["tokenId"], 16) not in issued
+
+
+def test_claim__somebody_was_faster__is_their_token_and_a_revoked_leaf_is_none(
+    service: Service, own_platform: Platform
+) -> None:
+    ask(service, "PUT", "anchors/faster")
+    answers = fill(service, "faster", 400, 401)
+    ask(service, "POST", "anchors/faster:seal", 202)
+    until(service, "anchors/faster", is_final)
+    claimed, revoked = (answer["issuance"]["id"] for answer in answers)
+    by_stranger = _send(own_platform, "claimOne", ask(service, "GET", _proof(claimed)), STRANGER)
+    _send(own_platform, "revokeLeaf", ask(service, "GET", _proof(revoked)), ISSUER, bytes(32))
+    for id_ in (claimed, revoked):
+        ask(service, "POST", f"issuances/{id_}:claim", 202)
+
+    adopted, failed = (until(service, f"issuances/{id_}", _has_ended) for id_ in (claimed, revoked))
+    claim = adopted["leaf"]["claim"]
+    assert (claim["status"], claim["transaction"]["hash"]) == ("finalized", by_stranger)
+    assert ask(service, "GET", f"assets/{adopted['tokenId']}")["status"] == "active"
+    assert failed["leaf"]["claim"]["status"] == "failed"
+    assert ask(service, "GET", f"assets/{failed['tokenId']}")["status"] == "revoked"
+
+
+def _proof(issuance: str) -> str:
+    return f"issuances/{issuance}/proof"
+
+
+def _has_ended(answer: dict[str, Any]) -> bool:
+    return (answer["leaf"]["claim"] or {}).get("status") in ("finalized", "failed")
+
+
+def _send(
+    own: Platform, function: str, proof: dict[str, Any], sender: LocalAccount, *more: bytes
+) -> str:
+    """Let somebody else do something with a leaf; gives the transaction's hash."""
+    w3 = Web3(HTTPProvider(own.node.url))
+    kind = AssetKind.EXPORT_CONTRACT
+    address = w3.to_checksum_address(own.deployment.contracts[kind].address)
+    contract = w3.eth.contract(address=address, abi=artifact(kind)["abi"])
+    issuer, holder = (w3.to_checksum_address(proof[name]) for name in ("issuer", "holder"))
+    given: Any = [issuer, proof["root"], holder, proof["digest"], proof["proof"], *more]
+    sent = contract.functions[function](*given).transact(
+        {"from": w3.to_checksum_address(sender.address)}
+    )
+    assert w3.eth.wait_for_transaction_receipt(sent, poll_latency=0.1)["status"] == 1
+    return w3.to_hex(sent)
 
 
 def test_anchor__sealed__takes_nothing_more_but_knows_its_own(service: Service) -> None:
