@@ -218,6 +218,7 @@ class Application:
             spool=adapters.spool,
             drafter=drafter,
             keyring=self._keyring,
+            cores=adapters.cores,
             clock=clock,
             limits=Limits(
                 file_bytes=settings.max_file_bytes,

@@ -183,25 +183,39 @@ class EmbeddedStore(CheckedStore):
     async def _put_many(self, uploads: Sequence[Upload]) -> list[Cid]:
         group = _Group()
 
-        async def one(upload: Upload) -> Cid:
+        async def add(block: Block | None) -> None:
             nonlocal group
-            block = await self._take_in(upload)
             if block is not None:
                 group.add(block)
                 if group.is_full:
                     full, group = group, _Group()
                     await asyncio.to_thread(self._keep, full.blocks)
-            return upload.root
 
-        roots = await bounded(one, uploads, at_once=_SMALL_AT_ONCE)
+        async def one(upload: Upload) -> None:
+            await add(await self._take_in(upload))
+
+        longer = []
+        for upload in uploads:
+            block = upload.only_block()
+            if block is None:
+                longer.append(upload)
+            await add(block)
+        await bounded(one, longer, at_once=_SMALL_AT_ONCE)
         await asyncio.to_thread(self._keep, group.blocks)
-        return roots
+        return [upload.root for upload in uploads]
 
     async def verify_many(self, cids: Sequence[Cid]) -> list[int]:
-        return await bounded(self.verify, cids, at_once=_SMALL_AT_ONCE)
+        with _in_our_words("read"):
+            sizes = await asyncio.to_thread(self._sound, cids)
+        left = [cid for cid in dict.fromkeys(cids) if cid not in sizes]
+        alone = await bounded(self.verify, left, at_once=_SMALL_AT_ONCE)
+        sizes.update(zip(left, alone, strict=True))
+        return [sizes[cid] for cid in cids]
 
     async def _take_in(self, upload: Upload) -> Block | None:
         """Keep a content in a file of its own, or give the one block that it is."""
+        if (only := upload.only_block()) is not None:
+            return only
         blocks = upload.blocks()
         first = await anext(blocks)
         second = await anext(blocks, None)
@@ -245,17 +259,25 @@ class EmbeddedStore(CheckedStore):
         """Make small contents durable: what is not kept whole already, in one file."""
         with _in_our_words("write"):
             new = []
-            for block in {block.cid: block for block in blocks}.values():
-                path = self.path_of(block.cid)
-                if path.exists():
+            asked = {block.cid: block for block in blocks}
+            kept = self._packs.sound(asked.keys())
+            for cid, block in asked.items():
+                if self._stands_alone(cid):
                     # A pack beside a damaged file of its own would not be read.
                     self._keep_alone(block)
-                elif self._packs.read(block.cid) != block.data:
+                elif cid not in kept:
                     new.append(block)
             if len(new) == 1:
                 self._keep_alone(new[0])
             elif new:
                 self._packs.write(new)
+
+    def _sound(self, cids: Sequence[Cid]) -> dict[Cid, int]:
+        """The sizes of those that are read from packs and are whole."""
+        return self._packs.sound([cid for cid in cids if not self._stands_alone(cid)])
+
+    def _stands_alone(self, cid: Cid) -> bool:
+        return os.path.exists(self._file_of(cid))  # noqa: PTH110 - asked for every content
 
     def _keep_alone(self, block: Block) -> None:
         file = self._begin()
@@ -307,8 +329,11 @@ class EmbeddedStore(CheckedStore):
 
     def path_of(self, cid: Cid) -> Path:
         """The CAR file that a content has where it is alone; what `ipfs dag import` takes."""
+        return Path(self._file_of(cid))
+
+    def _file_of(self, cid: Cid) -> str:
         name = cid.upgraded()
-        return self._root / f"{name.digest[-1]:02x}" / f"{name}.car"
+        return f"{self._root}/{name.digest[-1]:02x}/{name}.car"
 
     def _begin(self) -> BinaryIO:
         file = self._incoming.begin()

@@ -11,13 +11,13 @@ costs its timeout once in a while, and nothing waits for it where enough others 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentMissing, Contradiction, NftsvcError, TooFewReplicas
 from nftsvc.core.errors import Unavailable as CouldNotAsk
-from nftsvc.ports import ContentStore
+from nftsvc.ports import ContentStore, Source
 
 LEFT_ALONE_SECONDS: Final = 15.0
 """How long a store that failed is not asked where others are enough."""
@@ -40,9 +40,7 @@ class ReplicatedStore(ContentStore):
     def replicas(self) -> tuple[ContentStore, ...]:
         return self._stores
 
-    async def put_many(
-        self, sources: Sequence[AsyncIterable[bytes]], *, labels: Sequence[str] = ()
-    ) -> list[Cid]:
+    async def put_many(self, sources: Sequence[Source], *, labels: Sequence[str] = ()) -> list[Cid]:
         first, *others = self._in_line()
         roots = await self._noting(first, first.put_many(sources, labels=labels))
 

@@ -7,13 +7,15 @@ its members, an array digests of its elements, so `exporter.country` can be show
 """
 
 import base64
+import binascii
 import hashlib
-import json
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
+
+import orjson
 
 from nftsvc.core import canonical
 from nftsvc.core.canonical import Json, join
@@ -26,6 +28,7 @@ LEAST_INSIDE: Final = 8
 DIGESTS: Final = "_sd"
 ELEMENT: Final = "..."
 ALGORITHM: Final = "_sd_alg"
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Disclosure:
         """Disclose a member, or an element where `name` is None, under a fresh 128-bit salt."""
         salt = encode_bytes(secrets.token_bytes(SALT_BYTES))
         content = [salt, value] if name is None else [salt, name, value]
-        return cls(encode_bytes(json.dumps(content, ensure_ascii=False).encode()), name, value)
+        return cls(encode_bytes(orjson.dumps(content)), name, value)
 
     @classmethod
     def parse(cls, encoded: str, *, path: str = "disclosure") -> Self:
@@ -292,7 +295,8 @@ def read_paths(text: str) -> tuple[str, ...]:
 
 def encode_bytes(data: bytes) -> str:
     """base64url without padding (RFC 7515 section 2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    plain = binascii.b2a_base64(data, newline=False)
+    return plain.translate(_URL_SAFE).rstrip(b"=").decode("ascii")
 
 
 def decode_bytes(text: str) -> bytes:

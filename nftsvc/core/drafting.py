@@ -33,6 +33,7 @@ DEAL_MEDIA: Final = frozenset({PDF, JPEG, WEBP})
 PRODUCT_MEDIA: Final = frozenset(_ENDINGS)
 
 
+@moves
 @dataclass(frozen=True, slots=True)
 class TakenDocument:
     """A file that came in. `sha256` and `size` of what was sent, `stored_size` of what is kept."""

@@ -1,9 +1,10 @@
 """A request comes in: everything about its asset is fixed and durable before it is answered.
 
 1  the idempotency key is looked up: a request that was answered is only compared
-2  each part is taken in as it comes; files are encrypted where confidential, small ones are held
-   in memory, the others go to the spool
-3  the manifest is drafted: its digest is the token id, for ever
+2  each part is taken in as it comes; small files stay in memory, the others are encrypted where
+   confidential and go to the spool
+3  small files are encrypted and the manifest is drafted: its digest is the token id, for ever;
+   where many requests are inside, on another core
 4  the spool's files become durable, then one ledger transaction accepts the issuance with the
    files that were held, together with all other requests that are as far
 """
@@ -27,16 +28,27 @@ from nftsvc.core.manifest import MAX_DOCUMENTS
 from nftsvc.core.types import AssetKind, Digest, IssuanceId
 from nftsvc.flows.draft import Drafted, Drafter
 from nftsvc.flows.gathering import Gathering
-from nftsvc.flows.intake import Fingerprint, Intake, Meter, Part, hash_only, read_small
+from nftsvc.flows.intake import (
+    Fingerprint,
+    Intake,
+    Meter,
+    Part,
+    SmallFile,
+    hash_only,
+    read_small,
+)
 from nftsvc.flows.keyring import Keyring
+from nftsvc.flows.received import Received, draft_received
 from nftsvc.flows.requests import check_key, new_issuance
-from nftsvc.ports import Clock, KnownRequest, Ledger, Spool, Staging
+from nftsvc.ports import Clock, Cores, KnownRequest, Ledger, Spool, Staging
 
 __all__ = ["AcceptFlow", "Accepted", "Limits", "Part"]
 
 REQUEST_BYTES: Final = 1024 * 1024
 TOGETHER: Final = 256
-"""Most requests that one ledger transaction looks up or accepts."""
+"""Most requests that one ledger transaction looks up or accepts, or another core drafts."""
+MANY: Final = 8
+"""So many requests inside keep one core busy: from then on another one drafts."""
 _FIELDS: Final = {
     AssetKind.EXPORT_CONTRACT: ("deal", "document"),
     AssetKind.PRODUCT_CONTENT: ("content", "file"),
@@ -67,6 +79,7 @@ class AcceptFlow:
         spool: Spool,
         drafter: Drafter,
         keyring: Keyring,
+        cores: Cores,
         clock: Clock,
         limits: Limits,
     ) -> None:
@@ -74,9 +87,12 @@ class AcceptFlow:
         self._spool = spool
         self._drafter = drafter
         self._keyring = keyring
+        self._cores = cores
         self._clock = clock
         self._limits = limits
         self._busy: set[str] = set()
+        self._other_core: asyncio.Task[object] | None = None
+        self._drafting = Gathering[Received, Drafted](self._draft_all, most=TOGETHER)
         self._known = Gathering(self._look_up, most=TOGETHER)
         self._write_down = Gathering[IssuanceRequest, IssuanceId](self._accept_all, most=TOGETHER)
 
@@ -129,7 +145,7 @@ class AcceptFlow:
                 limit=self._limits.file_bytes,
                 meter=reception.meter,
             )
-            taken: list[TakenDocument] = []
+            taken: list[TakenDocument | SmallFile] = []
 
             async def take(part: Part) -> Digest:
                 document = await intake.take(part, position=len(taken))
@@ -137,18 +153,34 @@ class AcceptFlow:
                 return document.sha256
 
             content = await reception.receive(parts, take)  # 2
-            drafted = self._drafter.draft(  # 3
-                self._drafter.subject(kind, content),
+            received = Received(
                 kind=kind,
                 issuance=issuance,
                 key=key,
                 fingerprint=reception.fingerprint.digest(),
-                taken=tuple(taken),
-                held=tuple(intake.held),
+                content=content,
+                files=tuple(taken),
                 asset_key=asset_key,
                 at=self._clock.now(),
             )
-            return await self._keep(drafted, staging)
+            return await self._keep(await self._draft(received), staging)
+
+    async def _draft(self, received: Received) -> Drafted:  # 3
+        if len(self._busy) >= MANY and self._other_core_is_there():
+            return await self._drafting(received)
+        (drafted,) = draft_received(self._drafter, [received])
+        if isinstance(drafted, Refused):
+            raise drafted
+        return drafted
+
+    def _other_core_is_there(self) -> bool:
+        """Its process takes a moment to start, for which nobody waits."""
+        if self._other_core is None:
+            self._other_core = asyncio.create_task(self._draft_all([]))
+        return self._other_core.done()
+
+    async def _draft_all(self, requests: Sequence[Received]) -> list[Drafted | Refused]:
+        return await self._cores.run(draft_received, self._drafter, requests)
 
     async def _compare(
         self, reception: "_Reception", parts: AsyncIterator[Part], known: KnownRequest

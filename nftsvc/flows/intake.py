@@ -1,21 +1,21 @@
 """One file on its way in: hashed, checked, encrypted where it must be, in one pass.
 
-A small one is held in memory, to be written down with its request; others go to the spool.
+A small one stays in memory as it is, to be drafted with its request; others go to the spool.
 """
 
 import asyncio
 import hashlib
 import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from nftsvc.core.assets import HeldFile
 from nftsvc.core.cid import Cid
 from nftsvc.core.drafting import DEAL_MEDIA, PRODUCT_MEDIA, TakenDocument
 from nftsvc.core.errors import InvalidField, InvalidMedia, TooLarge
 from nftsvc.core.fields import check_file_name
 from nftsvc.core.media import check_media
+from nftsvc.core.moving import moves
 from nftsvc.core.types import Digest
 from nftsvc.core.unixfs import UnixfsBuilder, cid_of_bytes
 from nftsvc.ports import ByteSink, Sealer, Staging
@@ -98,23 +98,33 @@ def media_type_of(text: str, *, path: str, public: bool) -> str:
     return media_type
 
 
+@moves
+@dataclass(frozen=True, slots=True)
+class SmallFile:
+    """A file that is in memory as a whole, as it was sent. `path` is its place in the request."""
+
+    name: str
+    media_type: str
+    path: str
+    data: bytes = field(repr=False)
+
+    @property
+    def sha256(self) -> Digest:
+        """Of the bytes as they were sent."""
+        return Digest(hashlib.sha256(self.data).digest())
+
+
 def take_small(
-    data: bytes,
-    *,
-    name: str,
-    media_type: str,
-    path: str,
-    sealer: Sealer,
-    recipient: str | None,
+    file: SmallFile, *, sealer: Sealer, recipient: str | None
 ) -> tuple[TakenDocument, bytes]:
-    """A file that is in memory as a whole, and its bytes as kept. Raises `InvalidMedia`."""
-    check_media(io.BytesIO(data), declared=media_type, path=path)
-    stored = data if recipient is None else sealer.seal(data, recipient=recipient)
+    """What is known of a file in memory, and its bytes as kept. Raises `InvalidMedia`."""
+    check_media(io.BytesIO(file.data), declared=file.media_type, path=file.path)
+    stored = file.data if recipient is None else sealer.seal(file.data, recipient=recipient)
     taken = TakenDocument(
-        name=name,
-        media_type=media_type,
-        size=len(data),
-        sha256=Digest(hashlib.sha256(data).digest()),
+        name=file.name,
+        media_type=file.media_type,
+        size=len(file.data),
+        sha256=file.sha256,
         cid=cid_of_bytes(stored),
         stored_size=len(stored),
     )
@@ -138,9 +148,8 @@ class Intake:
         self._recipient = recipient
         self._limit = limit
         self._meter = meter
-        self.held: list[HeldFile] = []
 
-    async def take(self, part: Part, *, position: int) -> TakenDocument:
+    async def take(self, part: Part, *, position: int) -> TakenDocument | SmallFile:
         """Raises `InvalidField`, `InvalidMedia`, `TooLarge` or `DiskFull`, each with its path."""
         path = f"{part.field}[{position}]"
         name = part.file_name or ""
@@ -150,16 +159,7 @@ class Intake:
         if ended:
             if not head:
                 raise InvalidField(path, reason="empty", detail="the file is empty")
-            taken, stored = take_small(
-                head,
-                name=name,
-                media_type=media_type,
-                path=path,
-                sealer=self._sealer,
-                recipient=self._recipient,
-            )
-            self.held.append(HeldFile(position, stored))
-            return taken
+            return SmallFile(name, media_type, path, head)
         part = replace(part, chunks=_resumed(head, part.chunks))
         kept = _Kept(self._staging.create(position))
         clear = _Clear()

@@ -23,7 +23,7 @@ from nftsvc.core.fields import Fields, check_file_name
 from nftsvc.core.moving import moves
 from nftsvc.core.types import AssetKind
 from nftsvc.flows.draft import Drafted, Drafter, Subject
-from nftsvc.flows.intake import Fingerprint, media_type_of, take_small
+from nftsvc.flows.intake import Fingerprint, SmallFile, media_type_of, take_small
 from nftsvc.flows.requests import check_key, new_issuance
 
 NAMES: Final = {
@@ -97,10 +97,7 @@ def _drafted(
         if len(data) > limits.file_bytes:
             raise TooLarge(path, limit=limits.file_bytes)
         one, stored = take_small(
-            data,
-            name=name,
-            media_type=media_type,
-            path=path,
+            SmallFile(name, media_type, path, data),
             sealer=drafter.sealer,
             recipient=asset_key.recipient if asset_key else None,
         )

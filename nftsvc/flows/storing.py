@@ -1,6 +1,6 @@
 """Content goes from the spool into the store, and is read back, before anything is minted."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nftsvc.core.assets import Issuance
@@ -9,14 +9,14 @@ from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentCorrupt
 from nftsvc.core.issuance import IssuanceStatus
 from nftsvc.core.types import BatchId, Digest, IssuanceId, digest_of
-from nftsvc.ports import Clock, ContentStore, Ledger, Spool
+from nftsvc.ports import Clock, ContentStore, Ledger, Source, Spool
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
     """Bytes to be stored, the CID they should have, and what the store's operator sees."""
 
-    source: AsyncIterator[bytes]
+    source: Source
     cid: Cid
     label: str
 
@@ -75,10 +75,10 @@ class Storing:
         documents = []
         for position, document in enumerate(member.documents):
             small = held.get((member.issuance, position))
-            source = self._spool.read(member.issuance, position) if small is None else _once(small)
+            source = self._spool.read(member.issuance, position) if small is None else small
             documents.append(_Content(source, document.cid, label(f"document {position}")))
         manifest = Cid.raw(Digest(digest_of(member.asset.token_id)))
-        return [*documents, _Content(_once(member.manifest), manifest, label("manifest"))]
+        return [*documents, _Content(member.manifest, manifest, label("manifest"))]
 
     async def _keep(self, contents: list[_Content]) -> None:
         kept = await self._contents.put_many(
@@ -90,7 +90,3 @@ class Storing:
                     str(content.cid), store="the spool", detail=f"the bytes of {found}"
                 )
         await self._contents.verify_many(kept)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

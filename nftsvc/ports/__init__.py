@@ -10,7 +10,7 @@ from nftsvc.ports.anchoring import Anchoring
 from nftsvc.ports.audits import Audits
 from nftsvc.ports.chain import Chain
 from nftsvc.ports.clock import Clock
-from nftsvc.ports.contents import BlockReader, CheckedStore, ContentStore, Upload, bounded
+from nftsvc.ports.contents import BlockReader, CheckedStore, ContentStore, Source, Upload, bounded
 from nftsvc.ports.cores import Cores
 from nftsvc.ports.engine import Engine, Journey, Steps
 from nftsvc.ports.keys import KeyCustody, KeyLedger, KeyShares
@@ -53,6 +53,7 @@ __all__ = [
     "SealingKey",
     "SealingStream",
     "Signer",
+    "Source",
     "Spool",
     "Staging",
     "Steps",

@@ -4,18 +4,21 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentCorrupt
+from nftsvc.core.unixfs import CHUNK_BYTES, UnixfsBuilder, UntrueBlock, read_file, read_path
 from nftsvc.core.unixfs import Block as UnixfsBlock
-from nftsvc.core.unixfs import UnixfsBuilder, UntrueBlock, read_file, read_path
 
 AT_ONCE: Final = 4
 """How many contents of one call are under way at a time, where each is a file of its own."""
 
 _PROBE: Final = Cid.of_block(b"")
 """Asked for to see whether a store answers; whether it has it does not matter."""
+
+Source: TypeAlias = AsyncIterable[bytes] | bytes
+"""Bytes to be stored: as they come, or all of them."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -24,36 +27,55 @@ R = TypeVar("R")
 class Upload:
     """Bytes on their way into a store, hashed as they pass.
 
-    A store takes either `chunks` or `blocks`, to the end; `root` is then what we computed.
-    `label` tells an operator of the store what they belong to.
+    A store takes `chunks` or `blocks`, to the end, or `only_block` where there is one; `root` is
+    then what we computed. `label` tells an operator of the store what they belong to.
     """
 
-    def __init__(self, source: AsyncIterable[bytes], *, label: str = "") -> None:
+    def __init__(self, source: Source, *, label: str = "") -> None:
         self.label = label
         self._source = source
         self._builder = UnixfsBuilder()
+        self._root: Cid | None = None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes as they come."""
-        async for data in self._source:
+        async for data in self._pieces():
             for _ in self._builder.feed(data):
                 pass
             yield data
         for _ in self._builder.finish():
             pass
+        self._root = self._builder.root
 
     async def blocks(self) -> AsyncIterator[UnixfsBlock]:
         """The file's blocks, children first and the root last."""
-        async for data in self._source:
+        async for data in self._pieces():
             for block in self._builder.feed(data):
                 yield block
         for block in self._builder.finish():
             yield block
+        self._root = self._builder.root
+
+    def only_block(self) -> UnixfsBlock | None:
+        """The one block that it is, where all of it was given at once and that is known."""
+        if not isinstance(self._source, bytes) or len(self._source) > CHUNK_BYTES:
+            return None
+        self._root = Cid.of_block(self._source)
+        return UnixfsBlock(self._root, self._source)
 
     @property
     def root(self) -> Cid:
         """The CID that the bytes have. Raises `ValueError` before the end."""
-        return self._builder.root
+        if self._root is None:
+            raise ValueError("the bytes have not ended")
+        return self._root
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        if isinstance(self._source, bytes):
+            yield self._source
+            return
+        async for data in self._source:
+            yield data
 
 
 class BlockReader(Protocol):
@@ -76,7 +98,7 @@ class ContentStore(ABC):
         """The independent stores that it consists of."""
         return (self,)
 
-    async def put(self, source: AsyncIterable[bytes], *, label: str = "") -> Cid:
+    async def put(self, source: Source, *, label: str = "") -> Cid:
         """Store the bytes durably; gives the CID that we computed of them.
 
         `label` is for the store's operator to see, where it can be shown. Raises
@@ -87,9 +109,7 @@ class ContentStore(ABC):
         return cid
 
     @abstractmethod
-    async def put_many(
-        self, sources: Sequence[AsyncIterable[bytes]], *, labels: Sequence[str] = ()
-    ) -> list[Cid]:
+    async def put_many(self, sources: Sequence[Source], *, labels: Sequence[str] = ()) -> list[Cid]:
         """Store several contents durably; gives their CIDs in the order of `sources`.
 
         Raises as `put`, at the first that fails: others of them may be stored by then.
@@ -144,13 +164,11 @@ class ContentStore(ABC):
 class CheckedStore(ContentStore):
     """A store that is never believed: the adapter moves bytes and blocks, and they are checked."""
 
-    async def put(self, source: AsyncIterable[bytes], *, label: str = "") -> Cid:
+    async def put(self, source: Source, *, label: str = "") -> Cid:
         upload = Upload(source, label=label)
         return self._checked(upload, await self._put(upload))
 
-    async def put_many(
-        self, sources: Sequence[AsyncIterable[bytes]], *, labels: Sequence[str] = ()
-    ) -> list[Cid]:
+    async def put_many(self, sources: Sequence[Source], *, labels: Sequence[str] = ()) -> list[Cid]:
         uploads = [
             Upload(source, label=label)
             for source, label in zip(sources, labels or [""] * len(sources), strict=True)

@@ -4,7 +4,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from nftsvc.core.moving import moves
 
+
+@moves
 @dataclass(frozen=True, slots=True)
 class SealingKey:
     """An asset's own key pair: `recipient` seals, `identity` opens."""

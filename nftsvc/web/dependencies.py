@@ -72,7 +72,8 @@ class Application(Protocol):
     async def readiness(self) -> Any: ...
 
 
-def _application(request: Request) -> Application:
+# Coroutines: what is none would be called in a thread, for every request.
+async def _application(request: Request) -> Application:
     application: Application = request.app.state.application
     return application
 
@@ -80,7 +81,7 @@ def _application(request: Request) -> Application:
 App = Annotated[Application, Depends(_application)]
 
 
-def _authorized(
+async def _authorized(
     application: App,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> None:

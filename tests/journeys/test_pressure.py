@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -72,6 +73,39 @@ def test_requests__beyond_the_limit__are_refused_before_their_body_is_read(
             third.settimeout(10)
             assert b"429" in third.recv(4096).split(b"\r\n")[0]
         first.close()
+
+
+def test_requests__many_at_once__are_drafted_elsewhere_and_each_gets_its_own_answer(
+    still: Platform,
+) -> None:
+    with Service(still, ROLE="api") as api, ThreadPoolExecutor(24) as clients:
+        for wave in range(3):
+            keys = [f"wave-{wave}-{number}" for number in range(48)]
+            answers = list(clients.map(lambda key: _post_or_lie(api, key), keys))
+            for key, answer in zip(keys, answers, strict=True):
+                if _is_lie(key):
+                    assert answer.status_code == 422, answer.text
+                    assert answer.json()["errors"][0]["path"] == "document[0]"
+                else:
+                    assert answer.status_code == 202, answer.text
+                    assert answer.json()["documents"][0]["name"] == f"{key}.pdf"
+        assert _children(api.pid)
+
+
+def _is_lie(key: str) -> bool:
+    return key.endswith("7")
+
+
+def _post_or_lie(service: Service, key: str) -> httpx.Response:
+    """A deal whose document is a PDF, or only says so."""
+    data = b"no PDF at all" if _is_lie(key) else pdf(key)
+    files = [(f"{key}.pdf", data, "application/pdf")]
+    return service.post("deals", "deal", deal(contractNumber=key), files=files, key=key)
+
+
+def _children(pid: int) -> list[str]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [child for task in tasks for child in task.read_text().split()]
 
 
 def _open_request(service: Service) -> socket.socket:

@@ -1,9 +1,9 @@
 """Thousands of deals or contents in one request, answered item by item."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
+import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
@@ -114,7 +114,7 @@ async def _answers(
             answer |= {"status": problem.status, "problem": problem.model_dump()}
         else:
             answer |= {"status": 202, "issuance": _issuance(outcome, base)}
-        yield json.dumps(answer, ensure_ascii=False).encode() + b"\n"
+        yield orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)
         index += 1
 
 
