@@ -91,6 +91,7 @@ from nftsvc.flows.read import ReadFlow
 from nftsvc.flows.reconcile import Reconciler
 from nftsvc.flows.sending import Sending
 from nftsvc.flows.sizing import GasMeter
+from nftsvc.flows.status import Status, StatusFlow
 from nftsvc.flows.store_audit import StoreAudit, StoreReport
 from nftsvc.flows.storing import Storing
 from nftsvc.flows.views import AnchorView, AssetView, Content, HistoryPage, IssuanceView
@@ -267,6 +268,16 @@ class Application:
         self._policy = _policy(settings)
         self._meter = GasMeter(cap=self._policy.gas_cap)
         self._alarms = Alarms(clock=clock, book=adapters.alarms)
+        self._status = StatusFlow(
+            ledger=ledger,
+            overview=adapters.overview,
+            leases=adapters.leases,
+            chain=chain,
+            book=adapters.alarms,
+            gate=self._gate,
+            clock=clock,
+            senders=[signer.address for signer in self._signers],
+        )
         self._heartbeat = Heartbeat(
             leases=adapters.leases, clock=clock, lease_seconds=settings.lease_seconds
         )
@@ -519,6 +530,10 @@ class Application:
             or TERMS[self.settings.fee_preset].depth,
         }
         return {"chains": [chain], "quorum": min(self.settings.quorum, max(1, len(urls)))}
+
+    async def status(self) -> Status:
+        """How the service stands, all its processes together. Raises `LedgerUnavailable`."""
+        return await self._status.look()
 
     async def health(self) -> Health:
         """Whether the background work runs."""

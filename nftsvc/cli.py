@@ -1,7 +1,8 @@
 """The command line: `nftsvc`.
 
-Exit codes: 0 done (for `verify`: authentic); 1 refused (for `verify`: not authentic);
-2 could not ask, ask again later; 64 the command was used wrongly; 70 a fault of ours.
+Exit codes: 0 done (for `verify`: authentic); 1 refused (for `verify`: not authentic; for
+`status`: something needs an operator); 2 could not ask, ask again later; 64 the command was used
+wrongly; 70 a fault of ours.
 
 The service and the chain are imported by the commands that need them: loading web3 takes
 longer than all that `cid` does.
@@ -306,6 +307,18 @@ def verify(
 
 
 @app.command()
+def status(
+    service: Service = DEFAULT_SERVICE, token_file: TokenFile = None, as_json: AsJson = False
+) -> None:
+    """Show how the service stands.
+
+    What waits, the senders' lanes and balances, the chain, the workers, and alarms. Exits with 1
+    where an alarm holds or the chain does not answer.
+    """
+    _run(_status(service, token=_secret(token_file), as_json=as_json))
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
@@ -332,6 +345,17 @@ def serve(
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
     uvicorn.Server(config).run()
+
+
+async def _status(service: str, *, token: str, as_json: bool) -> None:
+    async with ServiceClient(service, token=token) as client:
+        found = await client.get("/v1/status")
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        terminal.show_status(out, found)
+    if found["status"] != "ok":
+        raise typer.Exit(REFUSED)
 
 
 async def _history(token: str, service: str, *, as_json: bool) -> None:
@@ -482,7 +506,7 @@ def _media_type(file: Path) -> str:
 
 def _secret(path: Path | None) -> str:
     if path is None:
-        raise typer.BadParameter("issuing needs --token-file (or NFTSVC_API_TOKEN_FILE)")
+        raise typer.BadParameter("this needs --token-file (or NFTSVC_API_TOKEN_FILE)")
     try:
         return path.read_text("utf-8").strip()
     except OSError as error:

@@ -1,7 +1,9 @@
 """What the command line shows: verdicts, issuances and histories, for people to read."""
 
 import sys
+from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import segno
@@ -122,6 +124,48 @@ def show_history(console: Console, asset: dict[str, Any], records: list[dict[str
             record["finality"],
         )
     console.print(table, highlight=False)
+
+
+def show_status(console: Console, status: dict[str, Any]) -> None:
+    """How the service stands: what is wrong comes first."""
+    for alarm in status["alarms"]:
+        _line(console, f"ALARM {alarm['code']}, {alarm['subject']}: {alarm['detail']}")
+    queue, chain, follower = status["queue"], status["chain"], status["follower"]
+    waited = f", the oldest for {queue['oldestSeconds']:.0f} s" if queue["issuances"] else ""
+    _line(console, f"waiting   {queue['issuances']} issuances{waited}; {queue['bytes']} bytes")
+    going = [f"{count} {name}" for name, count in status["issuances"].items() if count]
+    _line(console, f"going     {', '.join(going) or 'nothing'}; {status['batches']} batches")
+    blocks = (
+        f"block {chain['latest']}, safe {chain['safe']}, final {chain['finalized']}"
+        if chain
+        else "does not answer"
+    )
+    _line(console, f"chain     {blocks}")
+    lag = "unknown" if follower["lag"] is None else follower["lag"]
+    _line(console, f"followed  block {follower['block']}, {lag} behind")
+    lanes = [
+        (each["sender"], each["nextNonce"], each["inFlight"], _ether(each["balance"]))
+        for each in status["lanes"]
+    ]
+    _table(console, ("sender", "next nonce", "in flight", "balance"), lanes)
+    workers = [
+        (each["id"], each["role"], each["place"], f"{each['silentSeconds']:.1f} s", each["leases"])
+        for each in status["workers"]
+    ]
+    _table(console, ("process", "does", "where", "last beat", "leases"), workers)
+
+
+def _table(console: Console, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, no_wrap=True)
+    for row in rows:
+        table.add_row(*("none" if cell is None else str(cell) for cell in row))
+    console.print(table, highlight=False)
+
+
+def _ether(wei: str | None) -> str:
+    return "unknown" if wei is None else f"{Decimal(wei) / 10**18:.6f} ETH"
 
 
 def show_qr(link: str) -> None:

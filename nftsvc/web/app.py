@@ -24,6 +24,7 @@ from nftsvc.web.routes import (
     issuances,
     keys,
     pages,
+    status,
     stores,
     trust,
 )
@@ -76,6 +77,7 @@ def create_app(application: Application) -> FastAPI:
         content,
         trust,
         stores,
+        status,
         health,
         pages,
     ):
