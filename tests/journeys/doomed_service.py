@@ -36,6 +36,7 @@ from nftsvc.adapters.dbos_engine import DbosEngine
 from nftsvc.bootstrap import Adapters, bootstrap
 from nftsvc.core.transaction import Attempt
 from nftsvc.core.types import Nonce
+from nftsvc.ports import Source
 from nftsvc.settings import Settings
 from nftsvc.web.app import create_app
 
@@ -95,8 +96,15 @@ class Watched:
         return value
 
 
-async def _watched(source: AsyncIterable[bytes], fate: Fate) -> AsyncIterator[bytes]:
+def _watched(source: Source, fate: Fate) -> Source:
     """One of the contents that are put together: a death between two of them is another one."""
+    if not isinstance(source, bytes):
+        return _streamed(source, fate)
+    fate.after("contents.read_source", fate.before("contents.read_source"))
+    return source
+
+
+async def _streamed(source: AsyncIterable[bytes], fate: Fate) -> AsyncIterator[bytes]:
     count = fate.before("contents.read_source")
     async for data in source:
         yield data
