@@ -72,6 +72,7 @@ from nftsvc.core.types import (
 )
 from nftsvc.flows.accept import AcceptFlow, Limits, Part
 from nftsvc.flows.alarms import Alarms
+from nftsvc.flows.amending import Amending
 from nftsvc.flows.anchoring import AnchorFlow
 from nftsvc.flows.batch import BatchFlow, Line
 from nftsvc.flows.carry import Carrier
@@ -375,15 +376,26 @@ class Application:
             raise Unauthorized("an API token is needed")
 
     async def accept(
-        self, kind: AssetKind, *, key: str, parts: AsyncIterator[Part]
+        self,
+        kind: AssetKind,
+        *,
+        key: str,
+        parts: AsyncIterator[Part],
+        amending: Amending | None = None,
     ) -> IssuanceView:
         """Accept a request; see `AcceptFlow.accept` for what is raised, and `Overloaded`."""
         async with self._gate.request():
-            accepted = await self._accepting.accept(kind, key=key, parts=parts)
+            accepted = await self._accepting.accept(kind, key=key, parts=parts, amending=amending)
         if not isinstance(accepted, Drafted):
             return await self._issuances.view(accepted)
         self._dispatcher.wake()
         return self._issuances.fresh(accepted)
+
+    async def amend(self, token: str, *, key: str, parts: AsyncIterator[Part]) -> IssuanceView:
+        """Accept an asset's next version; as `accept`, and `NotFound`, `Erased`, `NotAmendable`."""
+        asset, kind, head = await self._reading.standing(token)
+        amending = Amending(asset, head, self._adapters.ledger)
+        return await self.accept(kind, key=key, parts=parts, amending=amending)
 
     async def accept_batch(
         self, kind: AssetKind, lines: AsyncIterator[Line], *, anchor: str | None = None
@@ -470,31 +482,37 @@ class Application:
 
     async def request_erasure(self, token: str, *, by: str, reason: str) -> Erasure:
         """The first step; see `Erasing.request`."""
-        issued = await self._issued(token)
-        return await self._erasing.request(issued.issuance, by=by, reason=reason)
+        return await self._erasing.request(await self._first(token), by=by, reason=reason)
 
     async def confirm_erasure(self, token: str, *, by: str, code: str) -> Erasure:
         """The second step; see `Erasing.confirm`."""
-        issued = await self._issued(token)
-        return await self._erasing.confirm(issued.issuance, by=by, code=code)
+        return await self._erasing.confirm(await self._first(token), by=by, code=code)
 
     async def erasure(self, token: str) -> Erasure:
         """How far an erasure is. Raises `NotFound`."""
-        found = await self._adapters.keys.erasure((await self._issued(token)).issuance)
+        found = await self._adapters.keys.erasure(await self._first(token))
         if found is None:
             raise NotFound("no erasure was requested for this asset")
         return found
 
     async def _issued(self, token: str) -> Issuance:
+        """The version of an asset that the chain stands at, or the issuance with that id."""
         ledger = self._adapters.ledger
-        found = (
-            await ledger.issuance(IssuanceId(token))
-            if token.startswith("iss-")
-            else await ledger.issuance_of((await self._reading.asset(token)).asset)
-        )
+        if token.startswith("iss-"):
+            found = await ledger.issuance(IssuanceId(token))
+        else:
+            asset, _, head = await self._reading.standing(token)
+            versions = await ledger.versions_of(asset)
+            found = next((each for each in versions if each.digest == head.digest), None)
         if found is None:
             raise NotFound("this service did not issue such an asset")
         return found
+
+    async def _first(self, token: str) -> IssuanceId:
+        """The issuance of an asset's first version, whichever is named."""
+        issued = await self._issued(token)
+        first = await self._adapters.ledger.issuance_of(issued.asset)
+        return (first or issued).issuance
 
     async def find_by_hash(self, digest: Digest) -> tuple[AssetId, ...]:
         """The assets with a public document of this sha256."""

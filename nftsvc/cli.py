@@ -124,6 +124,10 @@ def issue_deal(
         str | None,
         typer.Option("--idempotency-key", help="Makes repeating this very command safe."),
     ] = None,
+    amends: Annotated[
+        str | None,
+        typer.Option("--amends", metavar="TOKEN", help="Make it the next version of this asset."),
+    ] = None,
     service: Service = DEFAULT_SERVICE,
     token_file: TokenFile = None,
     as_json: AsJson = False,
@@ -139,6 +143,7 @@ def issue_deal(
             [(file, _media_type(file)) for file in files],
             wait=wait,
             key=key,
+            amends=amends,
             service=service,
             token=_secret(token_file),
             as_json=as_json,
@@ -155,6 +160,10 @@ def issue_content(
         str | None,
         typer.Option("--idempotency-key", help="Makes repeating this very command safe."),
     ] = None,
+    amends: Annotated[
+        str | None,
+        typer.Option("--amends", metavar="TOKEN", help="Make it the next version of this asset."),
+    ] = None,
     service: Service = DEFAULT_SERVICE,
     token_file: TokenFile = None,
     as_json: AsJson = False,
@@ -170,6 +179,7 @@ def issue_content(
             [(file, _media_type(file)) for file in files],
             wait=wait,
             key=key,
+            amends=amends,
             service=service,
             token=_secret(token_file),
             as_json=as_json,
@@ -448,12 +458,13 @@ async def _issue(
     *,
     wait: bool,
     key: str | None,
+    amends: str | None,
     service: str,
     token: str,
     as_json: bool,
 ) -> None:
     async with ServiceClient(service, token=token) as client:
-        issuance = await client.issue(what, request, documents, idempotency_key=key)
+        issuance = await client.issue(what, request, documents, idempotency_key=key, amends=amends)
         if wait:
             shown: set[str] = set()
             async for step in client.follow(issuance["id"]):

@@ -83,9 +83,9 @@ class Service:
     def post(
         self, noun: str, part: str, body: object, *, files: list[File], key: str
     ) -> httpx.Response:
-        """POST /v1/deals or /v1/contents; `body` is the JSON part, as bytes or to be encoded."""
+        """POST /v1/deals, for one; `body` is the JSON part, as bytes or to be encoded."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        field = "document" if noun == "deals" else "file"
+        field = "document" if part == "deal" else "file"
         parts: list[tuple[str, Any]] = [(part, (None, data, "application/json"))]
         parts += [(field, (name, content, media_type)) for name, content, media_type in files]
         headers = AUTHORIZED | {"Idempotency-Key": key}

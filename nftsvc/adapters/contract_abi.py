@@ -73,6 +73,11 @@ def claiming(kind: AssetKind, claim: Claim, *, contract: Address) -> Call:
     return Call(contract, _encode(kind, "claimOne", given))
 
 
+def amending(kind: AssetKind, token_id: TokenId, digest: Digest, *, contract: Address) -> Call:
+    """The call that anchors a token's next version (`amend`)."""
+    return Call(contract, _encode(kind, "amend", [token_id, digest]))
+
+
 def read_issuing(data: bytes) -> list[tuple[Address, Digest]]:
     """Inverse of `issuing`: who gets a token of which digest. Raises `AbiMismatch`."""
     one, many = (

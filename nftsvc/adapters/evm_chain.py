@@ -69,6 +69,9 @@ class EvmChain(Chain):
     def claiming(self, kind: AssetKind, claim: Claim) -> Call:
         return contract_abi.claiming(kind, claim, contract=self._contracts[kind])
 
+    def amending(self, kind: AssetKind, token_id: TokenId, digest: Digest) -> Call:
+        return contract_abi.amending(kind, token_id, digest, contract=self._contracts[kind])
+
     async def _chain_id(self) -> ChainId:
         return ChainId(self._number(await self._ask("eth_chainId")))
 

@@ -47,6 +47,9 @@ class FailoverChain(Chain):
     def claiming(self, kind: AssetKind, claim: Claim) -> Call:
         return self._chains[0].claiming(kind, claim)
 
+    def amending(self, kind: AssetKind, token_id: TokenId, digest: Digest) -> Call:
+        return self._chains[0].amending(kind, token_id, digest)
+
     async def check_identity(self) -> None:
         """Raises `WrongChain` if any endpoint that answers speaks for another chain."""
         answers = await asyncio.gather(

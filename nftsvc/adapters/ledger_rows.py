@@ -82,6 +82,8 @@ async def read_issuances(
             failure=Failure(row.failure_code, row.failure_detail) if row.failure_code else None,
             way=Way(row.way),
             anchor=_optional(AnchorId, row.anchor),
+            version=row.version,
+            amended=Digest(bytes.fromhex(row.token_id)) if row.amends else None,
         )
         for row in rows
     )
@@ -93,8 +95,9 @@ def key_of(row: Any) -> AssetKey:
 
 
 def asset_of(row: Any) -> AssetId:
-    """The asset that an issuance makes."""
-    return AssetId(ChainId(row.chain_id), Address(row.contract), TokenId(int(row.token_id, 16)))
+    """The asset that an issuance makes or amends."""
+    token_id = TokenId(int(row.amends or row.token_id, 16))
+    return AssetId(ChainId(row.chain_id), Address(row.contract), token_id)
 
 
 def document_of(row: Any) -> KeptDocument:

@@ -41,6 +41,8 @@ Counter: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 Hex32: Final = sa.String(64)
 
+# `token_id` is the digest that is anchored: the token's id, but for a later version, which
+# `amends` the token with that id.
 issuances: Final = sa.Table(
     "issuances",
     metadata,
@@ -61,6 +63,8 @@ issuances: Final = sa.Table(
     sa.Column("failure_detail", sa.Text),
     sa.Column("way", sa.String(8), nullable=False, server_default="token"),
     sa.Column("anchor", sa.String(40)),
+    sa.Column("amends", Hex32),
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
     sa.Index("ix_issuances_kind_batch_ordinal", "kind", "batch", "ordinal"),
     sa.Index("ix_issuances_batch", "batch"),
     sa.Index("ix_issuances_anchor_status", "anchor", "status"),
@@ -73,6 +77,16 @@ sa.Index(
     issuances.c.accepted_at,
     sqlite_where=UNDER_WAY,
     postgresql_where=UNDER_WAY,
+)
+
+STANDS: Final = sa.text("amends IS NOT NULL AND status <> 'failed'")
+sa.Index(
+    "uq_issuances_amends_version",
+    issuances.c.amends,
+    issuances.c.version,
+    unique=True,
+    sqlite_where=STANDS,
+    postgresql_where=STANDS,
 )
 
 issuance_events: Final = sa.Table(

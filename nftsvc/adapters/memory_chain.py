@@ -185,6 +185,9 @@ class MemoryChain(Chain):
     def claiming(self, kind: AssetKind, claim: Claim) -> Call:
         return contract_abi.claiming(kind, claim, contract=self._contracts[kind])
 
+    def amending(self, kind: AssetKind, token_id: TokenId, digest: Digest) -> Call:
+        return contract_abi.amending(kind, token_id, digest, contract=self._contracts[kind])
+
     async def close(self) -> None:
         """Nothing is held."""
 

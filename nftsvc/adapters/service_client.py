@@ -58,13 +58,16 @@ class ServiceClient:
         documents: Sequence[tuple[Path, str]],
         *,
         idempotency_key: str | None = None,
+        amends: str | None = None,
     ) -> dict[str, Any]:
         """Post a deal (`deals`) or product content (`contents`) with its files, once.
 
-        `documents` are (path, media type). The same key is sent again where the answer was
-        lost, so that a retry can never issue twice.
+        With `amends`, a token, it becomes that asset's next version. `documents` are (path,
+        media type). The same key is sent again where the answer was lost, so that a retry can
+        never issue twice.
         """
         key = idempotency_key or secrets.token_urlsafe(24)
+        path = f"/v1/{what}" if amends is None else f"/v1/assets/{amends}/versions"
         part, file_part = ("deal", "document") if what == "deals" else ("content", "file")
         for attempt in range(5):
             files = [(part, (f"{part}.json", request, "application/json"))]
@@ -77,7 +80,7 @@ class ServiceClient:
                 response = await self._send(
                     self._http.build_request(
                         "POST",
-                        f"/v1/{what}",
+                        path,
                         files=[*files, *streams],
                         headers={"Idempotency-Key": key},
                     )

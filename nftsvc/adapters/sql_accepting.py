@@ -6,13 +6,21 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from nftsvc.adapters import key_tables as k
 from nftsvc.adapters import ledger_rows as rows
 from nftsvc.adapters import ledger_tables as t
 from nftsvc.adapters.database import Database
 from nftsvc.adapters.sql_keys import insert_keys
 from nftsvc.core.assets import Issuance, IssuanceRequest
-from nftsvc.core.errors import IdempotencyKeyReused, InvalidField, LedgerUnavailable, Refused
+from nftsvc.core.errors import (
+    IdempotencyKeyReused,
+    InvalidField,
+    LedgerUnavailable,
+    NotAmendable,
+    Refused,
+)
 from nftsvc.core.issuance import ACCEPTED_CAUSE, IssuanceStatus, Way
+from nftsvc.core.manifest import manifest_digest
 from nftsvc.core.types import AnchorId, IssuanceId
 from nftsvc.ports import KnownRequest
 
@@ -28,9 +36,10 @@ class SqlAccepting:
     async def accept_all(self, requests: Sequence[IssuanceRequest]) -> list[IssuanceId | Refused]:
         async with self._database.writing() as connection:
             closed = await _closed(connection, requests)
+            amended = await _amended(connection, requests)
             first: dict[str, IssuanceRequest] = {}
             for request in requests:
-                if request.anchor not in closed:
+                if request.anchor not in closed and request.issuance not in amended:
                     first.setdefault(request.idempotency_key, request)
             # In the order of the keys: two processes never wait for each other crosswise.
             keys = [
@@ -100,7 +109,38 @@ async def _closed(
     }
 
 
+async def _amended(
+    connection: AsyncConnection, requests: Sequence[IssuanceRequest]
+) -> frozenset[IssuanceId]:
+    """The requests for a version that is there or under way already, or of an erased asset."""
+    late: set[IssuanceId] = set()
+    asked: set[tuple[str, int]] = set()
+    for request in requests:
+        if request.way is not Way.AMEND:
+            continue
+        token_id = rows.hex_of(request.asset.token_id)
+        first = sa.select(t.issuances.c.id).where(t.issuances.c.token_id == token_id)
+        # Locked: of two processes that amend it, the other one waits here.
+        genesis = (await connection.execute(first.with_for_update())).scalar_one_or_none()
+        erased = sa.select(k.erasures.c.issuance).where(
+            k.erasures.c.issuance == genesis, k.erasures.c.confirmed_at.is_not(None)
+        )
+        same = sa.select(t.issuances.c.id).where(
+            t.issuances.c.amends == token_id,
+            t.issuances.c.version == request.version,
+            t.issuances.c.status != IssuanceStatus.FAILED.value,
+        )
+        taken = [(await connection.execute(query)).first() for query in (erased, same)]
+        if any(taken) or (token_id, request.version) in asked:
+            late.add(request.issuance)
+        asked.add((token_id, request.version))
+    return frozenset(late)
+
+
 def _answer(request: IssuanceRequest, known: KnownRequest | None) -> IssuanceId | Refused:
+    if known is None and request.way is Way.AMEND:
+        detail = f"version {request.version} is being issued already"
+        return NotAmendable(detail, reason="under-way")
     if known is None:
         return InvalidField("anchor", reason="not-open", detail="the anchor takes no items")
     if known.fingerprint != request.fingerprint:
@@ -137,20 +177,24 @@ async def _insert(connection: AsyncConnection, requests: Sequence[IssuanceReques
 
 
 def _issuance_row(request: IssuanceRequest) -> dict[str, Any]:
+    token_id = rows.hex_of(request.asset.token_id)
+    amends = token_id if request.way is Way.AMEND else None
     return {
         "id": request.issuance,
         "kind": request.kind.value,
         "chain_id": request.asset.chain_id,
         "contract": request.asset.contract,
-        "token_id": rows.hex_of(request.asset.token_id),
+        "token_id": token_id if amends is None else manifest_digest(request.manifest).hex(),
         "holder": request.holder,
         "manifest": request.manifest,
         "private": request.private,
         "status": IssuanceStatus.ACCEPTED.value,
         "accepted_at": request.accepted_at,
         "issuer": request.issuer,
-        "way": (Way.TOKEN if request.anchor is None else Way.LEAF).value,
+        "way": request.way.value,
         "anchor": request.anchor,
+        "version": request.version,
+        "amends": amends,
     }
 
 

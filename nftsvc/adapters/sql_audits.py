@@ -1,7 +1,7 @@
 """The record of audits in SQL."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -45,7 +45,12 @@ class SqlAudits(Audits):
     ) -> Sequence[tuple[int, tuple[KeptContent, ...]]]:
         issuances = (
             sa.select(
-                t.issuances.c.ordinal, t.issuances.c.id, t.issuances.c.kind, t.issuances.c.token_id
+                t.issuances.c.ordinal,
+                t.issuances.c.id,
+                t.issuances.c.kind,
+                t.issuances.c.token_id,
+                t.issuances.c.amends,
+                t.issuances.c.version,
             )
             .where(
                 t.issuances.c.ordinal > after,
@@ -66,9 +71,7 @@ class SqlAudits(Audits):
             cids: dict[str, list[tuple[int, str]]] = {}
             for issuance, position, cid in await connection.execute(documents):
                 cids.setdefault(issuance, []).append((position, cid))
-        return [
-            (row.ordinal, _contents(row.kind, row.token_id, cids.get(row.id, []))) for row in found
-        ]
+        return [(row.ordinal, _contents(row, cids.get(row.id, []))) for row in found]
 
     async def record(self, audits: Sequence[Audit]) -> None:
         if not audits:
@@ -155,13 +158,13 @@ class SqlAudits(Audits):
         ]
 
 
-def _contents(
-    kind: str, token_id: str, documents: Sequence[tuple[int, str]]
-) -> tuple[KeptContent, ...]:
-    def label(part: str) -> str:
-        return content_label(AssetKind(kind), TokenId(int(token_id, 16)), part)
+def _contents(row: Any, documents: Sequence[tuple[int, str]]) -> tuple[KeptContent, ...]:
+    token_id = TokenId(int(row.amends or row.token_id, 16))
 
-    manifest = KeptContent(Cid.raw(Digest(bytes.fromhex(token_id))), label("manifest"))
+    def label(part: str) -> str:
+        return content_label(AssetKind(row.kind), token_id, part, version=row.version)
+
+    manifest = KeptContent(Cid.raw(Digest(bytes.fromhex(row.token_id))), label("manifest"))
     return (
         manifest,
         *(

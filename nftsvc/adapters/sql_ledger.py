@@ -59,10 +59,23 @@ class SqlLedger(SqlAccepting, SqlAnchoring, SqlTransactions, SqlRecords, Ledger)
             t.issuances.c.token_id == rows.hex_of(asset.token_id),
             t.issuances.c.contract == asset.contract,
             t.issuances.c.chain_id == asset.chain_id,
+            t.issuances.c.amends.is_(None),
         )
         async with self._database.reading() as connection:
             found = await rows.read_issuances(connection, where)
         return found[0] if found else None
+
+    async def versions_of(self, asset: AssetId) -> tuple[Issuance, ...]:
+        token_id = rows.hex_of(asset.token_id)
+        where = sa.and_(
+            sa.or_(t.issuances.c.token_id == token_id, t.issuances.c.amends == token_id),
+            t.issuances.c.contract == asset.contract,
+            t.issuances.c.chain_id == asset.chain_id,
+            t.issuances.c.way != Way.ANCHOR.value,
+            t.issuances.c.status != IssuanceStatus.FAILED.value,
+        )
+        async with self._database.reading() as connection:
+            return await rows.read_issuances(connection, where)
 
     async def advance(
         self,
@@ -172,13 +185,19 @@ class SqlLedger(SqlAccepting, SqlAnchoring, SqlTransactions, SqlRecords, Ledger)
     async def assets_with(self, document: Digest) -> tuple[AssetId, ...]:
         with_it = sa.select(t.documents.c.issuance).where(t.documents.c.sha256 == document.hex())
         query = (
-            sa.select(t.issuances.c.chain_id, t.issuances.c.contract, t.issuances.c.token_id)
+            sa.select(
+                t.issuances.c.chain_id,
+                t.issuances.c.contract,
+                t.issuances.c.token_id,
+                t.issuances.c.amends,
+            )
             .where(t.issuances.c.id.in_(with_it))
             .where(t.issuances.c.status != IssuanceStatus.FAILED.value)
             .order_by(t.issuances.c.ordinal)
         )
         async with self._database.reading() as connection:
-            return tuple(map(rows.asset_of, await connection.execute(query)))
+            found = map(rows.asset_of, await connection.execute(query))
+            return tuple(dict.fromkeys(found))
 
     async def document(self, cid: Cid) -> KeptDocument | None:
         query = sa.select(t.documents).where(t.documents.c.cid == str(cid)).limit(1)

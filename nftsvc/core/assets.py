@@ -17,6 +17,7 @@ from nftsvc.core.types import (
     Digest,
     IssuanceId,
     TransactionHash,
+    digest_of,
 )
 
 
@@ -59,7 +60,7 @@ class IssuanceRequest:
     `fingerprint` tells whether a repeated request is the same one. `issuer` is the key that the
     manifest names and that issues the token. Files that are not `held` lie in
     the spool. `identity` is the asset's key in the clear, until it is under `key`; the ledger never
-    sees it.
+    sees it. From `version` 2 on it amends the token of `asset`.
     """
 
     issuance: IssuanceId
@@ -78,6 +79,14 @@ class IssuanceRequest:
     identity: str | None = field(default=None, repr=False)
     key: AssetKey | None = None
     anchor: AnchorId | None = None
+    version: int = 1
+
+    @property
+    def way(self) -> Way:
+        """How it comes on the chain."""
+        if self.version > 1:
+            return Way.AMEND
+        return Way.TOKEN if self.anchor is None else Way.LEAF
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,10 @@ class TransactionSeen:
 
 @dataclass(frozen=True, slots=True)
 class Issuance:
-    """One issuance as the ledger holds it."""
+    """One issuance as the ledger holds it: of an asset, or of a later version of one.
+
+    `amended` is the digest that a later version anchors.
+    """
 
     issuance: IssuanceId
     asset: AssetId
@@ -119,3 +131,10 @@ class Issuance:
     failure: Failure | None = None
     way: Way = Way.TOKEN
     anchor: AnchorId | None = None
+    version: int = 1
+    amended: Digest | None = None
+
+    @property
+    def digest(self) -> Digest:
+        """What is anchored: of a first version it is the token's id, of an anchor its root."""
+        return self.amended or digest_of(self.asset.token_id)

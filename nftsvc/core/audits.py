@@ -73,6 +73,7 @@ class Alarm:
     since: datetime
 
 
-def content_label(kind: AssetKind, token_id: TokenId, part: str) -> str:
+def content_label(kind: AssetKind, token_id: TokenId, part: str, *, version: int) -> str:
     """What the operator of a store reads beside a content."""
-    return f"{kind} {token_id:#066x} {part}"
+    later = f" version {version}" if version > 1 else ""
+    return f"{kind} {token_id:#066x}{later} {part}"

@@ -1,4 +1,4 @@
-"""From a deal or a product and its documents to the first version of a manifest."""
+"""From a deal or a product and its documents to a manifest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from nftsvc.core.media import GLB, JPEG, MP4, PDF, PNG, WEBP
 from nftsvc.core.moving import moves
 from nftsvc.core.trade.deal import Deal
 from nftsvc.core.trade.product import Product
-from nftsvc.core.types import AccountId, AssetKind, Digest, Salt
+from nftsvc.core.types import AccountId, Address, AssetId, AssetKind, Digest, Salt
 
 _ENDINGS: Final = {
     PDF: "pdf",
@@ -44,6 +44,19 @@ class TakenDocument:
     sha256: Digest
     cid: Cid
     stored_size: int
+
+
+@moves
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """The version that another one follows: what is the same in both, and what names it."""
+
+    asset: AssetId
+    version: int
+    digest: Digest
+    reference: str
+    issuer: Address
+    holder: Address
 
 
 @moves
@@ -99,9 +112,17 @@ class PrivatePart:
 
 
 def draft_deal(
-    deal: Deal, documents: Sequence[TakenDocument], *, issuer: AccountId, at: datetime
+    deal: Deal,
+    documents: Sequence[TakenDocument],
+    *,
+    issuer: AccountId,
+    at: datetime,
+    after: Predecessor | None = None,
 ) -> tuple[Manifest, PrivatePart]:
-    """The public and the private half of a deal's first version. Raises `ConfidentialInClear`."""
+    """The public and the private half of a deal, its first version or the one `after` another.
+
+    Raises `ConfidentialInClear`.
+    """
     private = tuple(PrivateDocument(d.name, d.size, d.sha256, new_salt()) for d in documents)
     concealed = disclosure.conceal(deal.disclosable())
     sealed = tuple(
@@ -115,7 +136,7 @@ def draft_deal(
         )
         for number, (taken, hidden) in enumerate(zip(documents, private, strict=True), start=1)
     )
-    reference = new_reference()
+    reference = after.reference if after else new_reference()
     manifest = Manifest(
         kind=AssetKind.EXPORT_CONTRACT,
         reference=reference,
@@ -124,6 +145,8 @@ def draft_deal(
         name=name_of(reference),
         description=DESCRIPTION,
         documents=sealed,
+        version=after.version + 1 if after else 1,
+        previous=after.digest if after else None,
         attributes=((YEAR, deal.programme_year),),
         disclosures=concealed.digests,
     )
@@ -132,12 +155,17 @@ def draft_deal(
 
 
 def draft_product(
-    product: Product, documents: Sequence[TakenDocument], *, issuer: AccountId, at: datetime
+    product: Product,
+    documents: Sequence[TakenDocument],
+    *,
+    issuer: AccountId,
+    at: datetime,
+    after: Predecessor | None = None,
 ) -> Manifest:
-    """A product's first version. All of it is public."""
+    """A product's first version, or the one `after` another. All of it is public."""
     return Manifest(
         kind=AssetKind.PRODUCT_CONTENT,
-        reference=new_reference(),
+        reference=after.reference if after else new_reference(),
         issuer=issuer,
         issued_at=at,
         name=product.name,
@@ -145,5 +173,7 @@ def draft_product(
         documents=tuple(
             PublicDocument(d.name, d.media_type, d.size, d.sha256, d.cid) for d in documents
         ),
+        version=after.version + 1 if after else 1,
+        previous=after.digest if after else None,
         attributes=tuple(product.attributes()),
     )

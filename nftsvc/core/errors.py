@@ -15,6 +15,7 @@
     │   ├── Unauthorized            no token, or one that is not known
     │   ├── Erased                  the asset's key was destroyed for good
     │   ├── NotErasable             an erasure that cannot be requested or confirmed like this
+    │   ├── NotAmendable            an asset that takes no further version, or none now
     │   └── NotFound                nothing here has that name
     ├── Unavailable                 could not ask; the answer is not known; ask again later
     │   ├── ChainUnavailable
@@ -187,6 +188,20 @@ class NotErasable(Refused):
     """The erasure cannot be requested or confirmed like this. `reason` is a permanent word."""
 
     code = "not-erasable"
+
+    def __init__(self, detail: str, *, reason: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.reason = reason
+
+
+class NotAmendable(Refused):
+    """The asset takes no further version, or none now. `reason` is a permanent word.
+
+    `under-way` (its last version is not final yet), `suspended`, `revoked`, `too-many-versions`.
+    """
+
+    code = "not-amendable"
 
     def __init__(self, detail: str, *, reason: str) -> None:
         super().__init__(detail)

@@ -40,13 +40,15 @@ class Way(StrEnum):
     """How an issuance comes on the chain.
 
     As a token of its own, or as a leaf under an anchor's root, which may then be claimed; the
-    anchor itself goes its way as an issuance too.
+    anchor itself goes its way as an issuance too, and so does a later version of an asset, which
+    amends its token.
     """
 
     TOKEN = "token"
     LEAF = "leaf"
     ANCHOR = "anchor"
     CLAIM = "claim"
+    AMEND = "amend"
 
 
 _S = IssuanceStatus

@@ -44,6 +44,7 @@ from nftsvc.core.types import (
 SCHEMA: Final = "nftsvc/manifest/1"
 MAX_BYTES: Final = 256 * 1024
 MAX_DOCUMENTS: Final = 64
+MAX_VERSION: Final = 1023
 AGE: Final = "age-encryption.org/v1"
 _HEX: Final = {n: re.compile(f"[0-9a-f]{{{n}}}") for n in (32, 64)}
 
@@ -168,7 +169,7 @@ class Manifest:
         _expect(disclosures, "_sd_alg", "sha-256")
         for derived in ("image", "animation_url"):
             fields.optional_text(derived)
-        version = fields.integer("version", least=1, most=1023)
+        version = fields.integer("version", least=1, most=MAX_VERSION)
         manifest = cls(
             kind=_kind(fields),
             reference=_hex(fields, "reference", digits=32),

@@ -16,16 +16,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from nftsvc.core.assets import IssuanceRequest
-from nftsvc.core.drafting import TakenDocument
+from nftsvc.core.drafting import Predecessor, TakenDocument
 from nftsvc.core.errors import (
     IdempotencyKeyBusy,
     IdempotencyKeyReused,
     InvalidField,
+    NotAmendable,
     Refused,
     TooSlow,
 )
 from nftsvc.core.manifest import MAX_DOCUMENTS
-from nftsvc.core.types import AssetKind, Digest, IssuanceId
+from nftsvc.core.types import AssetId, AssetKind, Digest, IssuanceId
+from nftsvc.flows.amending import Amending
 from nftsvc.flows.draft import Drafted, Drafter
 from nftsvc.flows.gathering import Gathering
 from nftsvc.flows.intake import (
@@ -96,9 +98,17 @@ class AcceptFlow:
         self._known = Gathering(self._look_up, most=TOGETHER)
         self._write_down = Gathering[IssuanceRequest, IssuanceId](self._accept_all, most=TOGETHER)
 
-    async def accept(self, kind: AssetKind, *, key: str, parts: AsyncIterator[Part]) -> Accepted:
+    async def accept(
+        self,
+        kind: AssetKind,
+        *,
+        key: str,
+        parts: AsyncIterator[Part],
+        amending: Amending | None = None,
+    ) -> Accepted:
         """Take in a request. The same key with the same request gives the same issuance.
 
+        Where it is `amending` an asset, what it holds becomes the asset's next version.
         Raises `Refused` and its kinds for what is wrong with the request, `DiskFull` and
         `LedgerUnavailable` where it could not be kept. What was raised for was not stored.
         """
@@ -106,10 +116,14 @@ class AcceptFlow:
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 known = await self._known(key)  # 1
+                reception = _Reception(
+                    kind, self._limits, amended=amending.asset if amending else None
+                )
                 if known is not None:
-                    return await self._compare(_Reception(kind, self._limits), parts, known)
+                    return await self._compare(reception, parts, known)
                 with self._alone(key):
-                    return await self._take_in(kind, key, parts)
+                    after = await amending.predecessor() if amending else None
+                    return await self._take_in(reception, kind, key, parts, after)
         except TimeoutError as error:
             raise TooSlow(limit=self._limits.body_seconds) from error
 
@@ -133,8 +147,14 @@ class AcceptFlow:
     ) -> Sequence[IssuanceId | Refused]:
         return await self._ledger.accept_all(await self._keyring.keep(requests))
 
-    async def _take_in(self, kind: AssetKind, key: str, parts: AsyncIterator[Part]) -> Accepted:
-        reception = _Reception(kind, self._limits)
+    async def _take_in(
+        self,
+        reception: "_Reception",
+        kind: AssetKind,
+        key: str,
+        parts: AsyncIterator[Part],
+        after: Predecessor | None,
+    ) -> Accepted:
         issuance = new_issuance()
         asset_key = self._drafter.new_key(kind)
         async with self._spool.stage(issuance) as staging:
@@ -162,6 +182,7 @@ class AcceptFlow:
                 files=tuple(taken),
                 asset_key=asset_key,
                 at=self._clock.now(),
+                after=after,
             )
             return await self._keep(await self._draft(received), staging)
 
@@ -198,7 +219,7 @@ class AcceptFlow:
         await staging.commit()
         try:
             accepted = await self._write_down(request)
-        except IdempotencyKeyReused:
+        except (IdempotencyKeyReused, NotAmendable):
             await self._spool.discard([request.issuance])
             raise
         if accepted != request.issuance:
@@ -210,11 +231,13 @@ class AcceptFlow:
 class _Reception:
     """The parts of one request, in whatever order they come."""
 
-    def __init__(self, kind: AssetKind, limits: Limits) -> None:
+    def __init__(self, kind: AssetKind, limits: Limits, *, amended: AssetId | None) -> None:
         self._json_field, self._file_field = _FIELDS[kind]
         self._limits = limits
         self.meter = Meter(limits.body_bytes)
         self.fingerprint = Fingerprint(kind.value)
+        if amended is not None:
+            self.fingerprint.add(str(amended).encode())
 
     async def receive(
         self, parts: AsyncIterator[Part], take: Callable[[Part], Awaitable[Digest]]

@@ -2,8 +2,9 @@
 
 Or claimed by somebody else, as anyone may: the contract issues it for the same holder. It is ours
 where the record of its issue names our issuer and the holder that we would have named; the digest
-is its id. Then the issuance is finalized with the transaction that the chain names, once the chain
-holds that for final.
+is its id. A later version is ours where a record of the token anchors its digest, which nobody else
+knows before it is sent. Then the issuance is finalized with the transaction that the chain names,
+once the chain holds that for final.
 """
 
 from enum import StrEnum
@@ -12,6 +13,7 @@ from nftsvc.core.alarms import AlarmCode
 from nftsvc.core.assets import Issuance
 from nftsvc.core.errors import ChainUnavailable
 from nftsvc.core.history import Block, RecordEvent, RecordKind
+from nftsvc.core.issuance import Way
 from nftsvc.core.types import TokenStatus
 from nftsvc.flows.alarms import Alarms
 from nftsvc.ports import Chain, Clock, Ledger
@@ -27,7 +29,7 @@ class Found(StrEnum):
 
 
 class Adopting:
-    """Looks for tokens that are there already."""
+    """Looks for tokens, and versions of them, that are there already."""
 
     def __init__(self, *, ledger: Ledger, chain: Chain, clock: Clock, alarms: Alarms) -> None:
         self._ledger = ledger
@@ -42,8 +44,7 @@ class Adopting:
         newest = final or await self._issue(issuance, at=heads.latest)
         if newest is None:
             return Found.NOTHING
-        is_issue = newest.kind is RecordKind.ISSUED  # not so where the leaf was revoked unclaimed
-        if not is_issue or (newest.actor, newest.holder_to) != (issuance.issuer, issuance.holder):
+        if not _is_of(newest, issuance):
             return Found.FOREIGN
         if final is None:
             return Found.NOT_FINAL
@@ -54,10 +55,10 @@ class Adopting:
         return Found.ADOPTED
 
     async def _issue(self, issuance: Issuance, *, at: Block) -> RecordEvent | None:
-        """The token's first record, found backwards from its last one."""
+        """The token's first record, found backwards from its last one, or its version's."""
         asset = issuance.asset
         seen = await self._chain.record(asset.token_id, contract=asset.contract, at=at)
-        if seen.record.status is TokenStatus.UNKNOWN:
+        if seen.record.version < issuance.version or seen.record.status is TokenStatus.UNKNOWN:
             return None
         block = seen.record.head_block
         while True:
@@ -69,8 +70,20 @@ class Adopting:
             if not records:
                 raise ChainUnavailable(f"{self._chain.endpoint} gave no record of {asset}")
             first = records[0]
+            if found := next((r for r in records if _is_of(r, issuance)), None):
+                return found
             if first.previous_block is None:
                 return first
             if first.previous_block >= block:
                 raise ChainUnavailable(f"{self._chain.endpoint} gave no issue of {asset}")
             block = first.previous_block
+
+
+def _is_of(record: RecordEvent, issuance: Issuance) -> bool:
+    if issuance.way is Way.AMEND:
+        return record.kind is RecordKind.AMENDED and record.digest == issuance.digest
+    # Not an issue where the leaf was revoked unclaimed.
+    return record.kind is RecordKind.ISSUED and (record.actor, record.holder_to) == (
+        issuance.issuer,
+        issuance.holder,
+    )

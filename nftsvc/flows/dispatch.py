@@ -75,6 +75,7 @@ class Dispatcher:
             Way.LEAF: LEAVES_TOGETHER,
             Way.ANCHOR: 1,
             Way.CLAIM: 1,
+            Way.AMEND: 1,
         }
         for kind, (way, most) in product(AssetKind, together.items()):
             while batch := await self._ledger.assign(

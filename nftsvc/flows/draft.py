@@ -14,7 +14,13 @@ from nftsvc.core import canonical
 from nftsvc.core.assets import Envelope, HeldFile, IssuanceRequest, KeptDocument
 from nftsvc.core.canonical import Json
 from nftsvc.core.deployment import Deployment
-from nftsvc.core.drafting import PrivateDocument, TakenDocument, draft_deal, draft_product
+from nftsvc.core.drafting import (
+    Predecessor,
+    PrivateDocument,
+    TakenDocument,
+    draft_deal,
+    draft_product,
+)
 from nftsvc.core.manifest import Manifest, genesis_token_id
 from nftsvc.core.moving import moves
 from nftsvc.core.trade.deal import Deal
@@ -46,7 +52,7 @@ class Subject:
     holder: Address | None
     recipients: tuple[str, ...]
     draft: Callable[
-        [tuple[TakenDocument, ...], AccountId, datetime],
+        [tuple[TakenDocument, ...], AccountId, datetime, Predecessor | None],
         tuple[Manifest, bytes, tuple[PrivateDocument, ...]],
     ]
 
@@ -57,9 +63,12 @@ class Subject:
             deal = Deal.read(value, chain_id=chain_id)
 
             def draft(
-                taken: tuple[TakenDocument, ...], issuer: AccountId, at: datetime
+                taken: tuple[TakenDocument, ...],
+                issuer: AccountId,
+                at: datetime,
+                after: Predecessor | None,
             ) -> tuple[Manifest, bytes, tuple[PrivateDocument, ...]]:
-                manifest, private = draft_deal(deal, taken, issuer=issuer, at=at)
+                manifest, private = draft_deal(deal, taken, issuer=issuer, at=at, after=after)
                 return manifest, private.encode(), private.documents
 
             return cls(deal.holder, deal.recipients, draft)
@@ -67,8 +76,8 @@ class Subject:
         return cls(
             product.holder,
             (),
-            lambda taken, issuer, at: (
-                draft_product(product, taken, issuer=issuer, at=at),
+            lambda taken, issuer, at, after: (
+                draft_product(product, taken, issuer=issuer, at=at, after=after),
                 b"",
                 (),
             ),
@@ -125,18 +134,24 @@ class Drafter:
         held: tuple[HeldFile, ...],
         asset_key: SealingKey | None,
         at: datetime,
+        after: Predecessor | None = None,
     ) -> Drafted:
-        """Fix the asset. Raises `TooLarge` for its manifest, `InvalidField` for a recipient."""
-        issuer = self.issuer_of(issuance)
-        manifest, private, hidden = subject.draft(taken, AccountId(self.chain_id, issuer), at)
+        """Fix the asset, or its next version `after` one.
+
+        Raises `TooLarge` for its manifest, `InvalidField` for a recipient.
+        """
+        issuer = after.issuer if after else self.issuer_of(issuance)
+        account = AccountId(self.chain_id, issuer)
+        manifest, private, hidden = subject.draft(taken, account, at, after)
         encoded = manifest.encode()
+        new = AssetId(self.chain_id, self.contracts[kind], genesis_token_id(encoded))
         request = IssuanceRequest(
             issuance=issuance,
             idempotency_key=key,
             fingerprint=fingerprint,
-            asset=AssetId(self.chain_id, self.contracts[kind], genesis_token_id(encoded)),
+            asset=after.asset if after else new,
             kind=kind,
-            holder=subject.holder or self.custody,
+            holder=after.holder if after else subject.holder or self.custody,
             manifest=encoded,
             accepted_at=at,
             documents=tuple(_kept(document, public=asset_key is None) for document in taken),
@@ -145,6 +160,7 @@ class Drafter:
             issuer=issuer,
             held=held,
             identity=asset_key.identity if asset_key else None,
+            version=manifest.version,
         )
         return Drafted(request, hidden)
 

@@ -11,12 +11,15 @@ What follows is done in this order, each part as often as it takes, also after a
     4  free pages and the write-ahead log are rid of what was removed
     5  the stores are asked to give up the encrypted documents, which nobody can read any more
 
-The manifest stays, and with it everything that the chain says: whoever has a document proves it.
+An asset is erased with all its versions, each of which has a key of its own. The manifests stay,
+and with them everything that the chain says: whoever has a document proves it.
 """
 
 import hmac
 import logging
 import secrets
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -65,10 +68,7 @@ class Erasing:
         found = await self._found(issuance)
         if found.erased_at is None and not found.envelopes:
             raise NotErasable("the documents of this asset are public", reason="public")
-        # An anchored deal rests at `stored` for as long as nobody claims its token.
-        rests = found.way is Way.LEAF and found.status is IssuanceStatus.STORED
-        if not (found.status.is_terminal or rests):
-            raise NotErasable("the asset is still being issued", reason="under-way")
+        _check_at_rest([found, *await self._others(found)])
         now = self._clock.now()
         return await self._keys.request_erasure(
             Erasure(
@@ -98,6 +98,8 @@ class Erasing:
             raise NotErasable(
                 f"may be confirmed from {wanted.confirm_from.isoformat()} on", reason="too-early"
             )
+        _check_at_rest(await self._others(await self._found(issuance)))
+        # The asset first: from here on it takes no further version.
         confirmed = await self._keys.confirm_erasure(issuance, by=by, at=now)
         if confirmed.finished_at is None:
             await self._carry_out(issuance)
@@ -112,6 +114,17 @@ class Erasing:
                 _log.error("%s is not erased to the end: %s (%s)", issuance, error, error.code)
 
     async def _carry_out(self, issuance: IssuanceId) -> None:
+        confirmed = await self._keys.erasure(issuance)
+        if confirmed is None or confirmed.confirmed_at is None:
+            return
+        by, at = confirmed.confirmed_by or "", confirmed.confirmed_at
+        for version in await self._others(await self._found(issuance)):
+            await self._keys.request_erasure(replace(confirmed, issuance=version.issuance))
+            await self._keys.confirm_erasure(version.issuance, by=by, at=at)
+            await self._carry_out_one(version.issuance)
+        await self._carry_out_one(issuance)
+
+    async def _carry_out_one(self, issuance: IssuanceId) -> None:
         key = await self._keys.key(issuance)
         if key is not None:
             await self._shares.destroy(key.share)  # 1
@@ -127,8 +140,21 @@ class Erasing:
             if document.sha256 is None:
                 await self._contents.remove(document.cid)
 
+    async def _others(self, issuance: Issuance) -> list[Issuance]:
+        """The other versions of the same asset."""
+        versions = await self._ledger.versions_of(issuance.asset)
+        return [version for version in versions if version.issuance != issuance.issuance]
+
     async def _found(self, issuance: IssuanceId) -> Issuance:
         found = await self._ledger.issuance(issuance)
         if found is None:
             raise NotFound("there is no such issuance")
         return found
+
+
+def _check_at_rest(issuances: Sequence[Issuance]) -> None:
+    for each in issuances:
+        # An anchored deal rests at `stored` for as long as nobody claims its token.
+        rests = each.way is Way.LEAF and each.status is IssuanceStatus.STORED
+        if not (each.status.is_terminal or rests):
+            raise NotErasable("the asset is still being issued", reason="under-way")

@@ -10,9 +10,9 @@ from nftsvc.core.drafting import PrivateDocument, PrivatePart
 from nftsvc.core.errors import Erased, NotFound
 from nftsvc.core.issuance import ACCEPTED_CAUSE, IssuanceStatus, StatusChange, Way
 from nftsvc.core.link import VerificationLink
-from nftsvc.core.manifest import Manifest
+from nftsvc.core.manifest import Manifest, manifest_digest
 from nftsvc.core.merkle import MerkleRoot
-from nftsvc.core.types import AnchorId, Digest, IssuanceId, digest_of
+from nftsvc.core.types import AnchorId, IssuanceId
 from nftsvc.flows.draft import Drafted
 from nftsvc.flows.keyring import Keyring
 from nftsvc.flows.views import DocumentView, IssuanceView, LeafView
@@ -72,8 +72,10 @@ class Issuances:
             private=request.private,
             envelopes=request.envelopes,
             changes=(change,),
-            way=Way.TOKEN if request.anchor is None else Way.LEAF,
+            way=request.way,
             anchor=request.anchor,
+            version=request.version,
+            amended=manifest_digest(request.manifest) if request.way is Way.AMEND else None,
         )
         return self._shown(accepted, drafted.hidden, {})
 
@@ -86,7 +88,7 @@ class Issuances:
         kept = tuple(c for c in found.changes if c.status in _BEFORE_THE_CHAIN)
         leaf = LeafView(
             anchor=found.anchor,
-            root=MerkleRoot(digest_of(anchor.asset.token_id)) if anchor else None,
+            root=MerkleRoot(anchor.digest) if anchor else None,
             claim=found.status if found.way is Way.CLAIM else None,
             claim_transaction=found.transaction if found.way is Way.CLAIM else None,
             claim_error=found.failure if found.way is Way.CLAIM else None,
@@ -111,7 +113,8 @@ class Issuances:
             kind=found.kind,
             status=found.status,
             asset=found.asset,
-            manifest_cid=str(Cid.raw(Digest(digest_of(found.asset.token_id)))),
+            version=found.version,
+            manifest_cid=str(Cid.raw(found.digest)),
             accepted_at=found.accepted_at,
             events=found.changes,
             transaction=found.transaction,

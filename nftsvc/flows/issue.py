@@ -257,7 +257,7 @@ class IssueFlow:
     async def _has_to_wait(self, member: Issuance) -> bool:
         found = await self._adopting.look(member)
         if found is Found.FOREIGN:
-            await self._simulating.fail(member, "Token_AlreadyIssued")
+            await self._simulating.fail_as_foreign(member)
         elif found is Found.NOTHING:
             await self._ledger.release([member.issuance])
         return found is Found.NOT_FINAL

@@ -12,6 +12,7 @@ from nftsvc.core.history import Finality
 from nftsvc.core.types import (
     Address,
     AssetId,
+    AssetKind,
     BlockNumber,
     Digest,
     TokenId,
@@ -43,17 +44,10 @@ class ReadFlow:
 
     async def asset(self, token: str) -> AssetView:
         """One asset. Raises `InvalidField`, `NotFound`, and what the store raises."""
-        token_id, contract = self._resolve(token)
-        records = await self._ledger.records(
-            token_id, contract=contract, after=None, limit=MOST_RECORDS
-        )
-        head = AssetHead.of(records)
-        kind = self._deployment.kind_of(head.contract) if head is not None else None
-        if head is None or kind is None:
-            raise NotFound("the chain holds no record of this token")
+        asset, kind, head = await self.standing(token)
         cid = Cid.raw(head.digest)
         return AssetView(
-            asset=AssetId(self._deployment.chain_id, head.contract, token_id),
+            asset=asset,
             kind=kind,
             status=head.status,
             version=head.version,
@@ -66,6 +60,18 @@ class ReadFlow:
             block=BlockRef(head.block_number, head.block_hash),
             finality=await self._finality(head.block_number),
         )
+
+    async def standing(self, token: str) -> tuple[AssetId, AssetKind, AssetHead]:
+        """An asset as its records leave it. Raises `InvalidField`, `NotFound`."""
+        token_id, contract = self._resolve(token)
+        records = await self._ledger.records(
+            token_id, contract=contract, after=None, limit=MOST_RECORDS
+        )
+        head = AssetHead.of(records)
+        kind = self._deployment.kind_of(head.contract) if head is not None else None
+        if head is None or kind is None:
+            raise NotFound("the chain holds no record of this token")
+        return AssetId(self._deployment.chain_id, head.contract, token_id), kind, head
 
     async def manifest(self, digest: Digest) -> bytes:
         """The manifest with this sha256. Raises what the store raises."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from nftsvc.core.assets import HeldFile
-from nftsvc.core.drafting import TakenDocument
+from nftsvc.core.drafting import Predecessor, TakenDocument
 from nftsvc.core.errors import Refused
 from nftsvc.core.moving import moves
 from nftsvc.core.types import AssetKind, IssuanceId
@@ -27,6 +27,7 @@ class Received:
     files: tuple[TakenDocument | SmallFile, ...]
     asset_key: SealingKey | None
     at: datetime
+    after: Predecessor | None = None
 
 
 def draft_received(drafter: Drafter, requests: Sequence[Received]) -> list[Drafted | Refused]:
@@ -60,4 +61,5 @@ def _draft(drafter: Drafter, request: Received) -> Drafted:
         held=tuple(held),
         asset_key=request.asset_key,
         at=request.at,
+        after=request.after,
     )

@@ -3,7 +3,8 @@
 One gas estimate is the simulation of the whole. Where it reverts, one call of the contract's
 `precheck` names what is wrong with each item: those fail alone, with their reasons, and the others
 go. What the chain has already, from this very issuance, is set aside to be adopted. Where no item
-is at fault the batch is too much for one transaction: half of it takes another.
+is at fault the batch is too much for one transaction: half of it takes another. A later version is
+only sent while the chain stands at the version that it follows.
 """
 
 from collections.abc import Sequence
@@ -12,14 +13,15 @@ from typing import Final
 from nftsvc.core.assets import Failure, Issuance
 from nftsvc.core.errors import ChainUnavailable, LedgerUnavailable, TransactionRefused
 from nftsvc.core.issuance import Way
+from nftsvc.core.manifest import Manifest
 from nftsvc.core.merkle import MerkleRoot
 from nftsvc.core.transaction import Call, gas_limit
-from nftsvc.core.types import Address, Digest, Gas, digest_of
+from nftsvc.core.types import Address, Digest, Gas
 from nftsvc.flows.adopting import Adopting, Found
 from nftsvc.flows.sizing import GasMeter
 from nftsvc.ports import Chain, Clock, Ledger
 
-ALREADY_ISSUED: Final = "Token_AlreadyIssued"
+ALREADY_THERE: Final = frozenset({"Token_AlreadyIssued", "Token_SameDigest"})
 NOT_THE_ITEMS_FAULT: Final = ("Roles_", "EnforcedPause", "Issuer_NotAuthorized", "AccessControl")
 """Refusals that an operator ends (paused, no role): a reason to wait, not to fail a deal."""
 
@@ -49,6 +51,8 @@ class Simulating:
     ) -> tuple[Sequence[Issuance], Call | None, Gas]:
         """Those that the chain would take together now, the call that issues them, and its gas."""
         carried = list(members)
+        if carried and carried[0].way is Way.AMEND:
+            carried = [member for member in carried if await self._is_next(member)]
         while carried:
             call = await self._call(carried)
             try:
@@ -65,6 +69,13 @@ class Simulating:
         """End one issuance for good."""
         failure = Failure(TransactionRefused.code, f"the contract refuses the token: {reason}")
         await self._ledger.fail(issuance.issuance, failure=failure, at=self._clock.now())
+
+    async def fail_as_foreign(self, issuance: Issuance) -> None:
+        """End one whose token, or whose version of it, is there and somebody else's."""
+        if issuance.way is Way.AMEND:
+            await self.fail(issuance, f"another version {issuance.version} is there")
+        else:
+            await self.fail(issuance, "Token_AlreadyIssued")
 
     async def _sort_out(
         self, members: list[Issuance], refusal: TransactionRefused
@@ -94,15 +105,33 @@ class Simulating:
 
         Anyone may claim a leaf, and its token names our issuer and holder all the same.
         """
-        if reason == ALREADY_ISSUED and await self._adopting.look(member) is not Found.FOREIGN:
+        if reason in ALREADY_THERE and await self._adopting.look(member) is not Found.FOREIGN:
             return
         await self.fail(member, reason)
+
+    async def _is_next(self, member: Issuance) -> bool:
+        """Whether the chain stands at the version before; what can never follow it is ended."""
+        heads = await self._chain.heads()
+        asset = member.asset
+        seen = await self._chain.record(asset.token_id, contract=asset.contract, at=heads.latest)
+        record = seen.record
+        if record.version < member.version - 1:
+            raise ChainUnavailable(f"{asset} is at version {record.version} only")
+        if record.version >= member.version:
+            if await self._adopting.look(member) is Found.FOREIGN:
+                await self.fail_as_foreign(member)
+            return False
+        if record.digest != Manifest.parse(member.manifest).previous:
+            await self.fail(member, f"it follows another version {record.version}")
+            return False
+        return True
 
     async def _call(self, members: Sequence[Issuance]) -> Call:
         first = members[0]
         if first.way is Way.ANCHOR:
-            root = MerkleRoot(digest_of(first.asset.token_id))
-            return self._chain.attesting(first.kind, root)
+            return self._chain.attesting(first.kind, MerkleRoot(first.digest))
+        if first.way is Way.AMEND:
+            return self._chain.amending(first.kind, first.asset.token_id, first.digest)
         if first.way is Way.CLAIM:
             claim = await self._ledger.claim_of(first.issuance)
             if claim is None:
@@ -112,4 +141,4 @@ class Simulating:
 
 
 def _items(members: Sequence[Issuance]) -> list[tuple[Address, Digest]]:
-    return [(m.holder, Digest(digest_of(m.asset.token_id))) for m in members]
+    return [(member.holder, member.digest) for member in members]

@@ -8,7 +8,7 @@ from nftsvc.core.audits import content_label
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ContentCorrupt
 from nftsvc.core.issuance import IssuanceStatus
-from nftsvc.core.types import BatchId, Digest, IssuanceId, digest_of
+from nftsvc.core.types import BatchId, IssuanceId
 from nftsvc.ports import Clock, ContentStore, Ledger, Source, Spool
 
 
@@ -70,15 +70,15 @@ class Storing:
         self, member: Issuance, held: Mapping[tuple[IssuanceId, int], bytes]
     ) -> list[_Content]:
         def label(part: str) -> str:
-            return content_label(member.kind, member.asset.token_id, part)
+            token_id = member.asset.token_id
+            return content_label(member.kind, token_id, part, version=member.version)
 
         documents = []
         for position, document in enumerate(member.documents):
             small = held.get((member.issuance, position))
             source = self._spool.read(member.issuance, position) if small is None else small
             documents.append(_Content(source, document.cid, label(f"document {position}")))
-        manifest = Cid.raw(Digest(digest_of(member.asset.token_id)))
-        return [*documents, _Content(member.manifest, manifest, label("manifest"))]
+        return [*documents, _Content(member.manifest, Cid.raw(member.digest), label("manifest"))]
 
     async def _keep(self, contents: list[_Content]) -> None:
         kept = await self._contents.put_many(

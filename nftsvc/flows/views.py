@@ -72,6 +72,7 @@ class IssuanceView:
     kind: AssetKind
     status: IssuanceStatus
     asset: AssetId
+    version: int
     manifest_cid: str
     accepted_at: datetime
     events: tuple[StatusChange, ...]

@@ -138,6 +138,10 @@ class Chain(ABC):
         """The call that issues the token of a leaf under an anchored root."""
 
     @abstractmethod
+    def amending(self, kind: AssetKind, token_id: TokenId, digest: Digest) -> Call:
+        """The call that anchors a token's next version."""
+
+    @abstractmethod
     async def close(self) -> None:
         """Give back the connections."""
 

@@ -58,6 +58,10 @@ class Ledger(Accepting, Anchoring):
         """The issuance that made an asset, where it was this service."""
 
     @abstractmethod
+    async def versions_of(self, asset: AssetId) -> tuple[Issuance, ...]:
+        """The issuances of an asset and of its later versions, in their order; without failed."""
+
+    @abstractmethod
     async def advance(
         self,
         issuances: Collection[IssuanceId],

@@ -45,6 +45,9 @@ class Application(Protocol):
     async def accept(
         self, kind: AssetKind, /, *, key: str, parts: AsyncIterator[Part]
     ) -> IssuanceView: ...
+    async def amend(
+        self, token: str, /, *, key: str, parts: AsyncIterator[Part]
+    ) -> IssuanceView: ...
     def accept_batch(
         self, kind: AssetKind, lines: AsyncIterator[Line], /, *, anchor: str | None = None
     ) -> AsyncIterator[tuple[str | None, IssuanceView | NftsvcError]]: ...

@@ -137,13 +137,14 @@ class Proof(Schema):
 
 
 class Issuance(Schema):
-    """One request to issue, and how far it is."""
+    """One request to issue, or to amend (`version` 2 and more), and how far it is."""
 
     id: Annotated[str, _example("iss-427681bb513d051d8ccdef38")]
     kind: AssetKind
     status: IssuanceStatus
     asset: Annotated[str, _example(_ASSET)]
     token_id: Annotated[str, _example(_TOKEN)]
+    version: Annotated[int, _example(1)]
     manifest_cid: Annotated[str, _example(_CID)]
     accepted_at: datetime
     events: list[StatusEvent]

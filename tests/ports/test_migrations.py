@@ -43,6 +43,8 @@ ROWS: Final[dict[str, dict[str, Any]]] = {
         "issuer": ACCOUNT,
         "way": "token",
         "anchor": None,
+        "amends": None,
+        "version": 1,
     },
     "issuance_events": {
         "issuance": "iss-1",

@@ -1,5 +1,6 @@
 """Issuing: deals and contents come in, issuances are followed to their end."""
 
+from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Annotated, Any, Final
 
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Header, Request, Response
 from nftsvc.core.assets import Failure, TransactionSeen
 from nftsvc.core.errors import Erased, InvalidField, NotFound
 from nftsvc.core.types import AssetKind, IssuanceId
+from nftsvc.flows.intake import Part
 from nftsvc.flows.views import IssuanceView, LeafView
 from nftsvc.web import schemas
 from nftsvc.web.dependencies import App, Authorized
@@ -63,8 +65,8 @@ CONTENT_EXAMPLE: Final = {
 }
 
 
-def _body(part: str, example: object, files: str) -> dict[str, Any]:
-    schema = {
+def _schema(part: str, example: object, files: str) -> dict[str, Any]:
+    return {
         "type": "object",
         "required": [part, files],
         "properties": {
@@ -72,6 +74,10 @@ def _body(part: str, example: object, files: str) -> dict[str, Any]:
             files: {"type": "array", "items": {"type": "string", "format": "binary"}},
         },
     }
+
+
+def _body(part: str, example: object, files: str) -> dict[str, Any]:
+    schema = _schema(part, example, files)
     encoding = {part: {"contentType": "application/json"}}
     return {
         "requestBody": {
@@ -116,6 +122,45 @@ async def post_content(
 ) -> Response:
     """One JSON part `content` and one or more files `file`; the files are public."""
     return await _accept(AssetKind.PRODUCT_CONTENT, request, application, idempotency_key)
+
+
+@router.post(
+    "/assets/{token:path}/versions",
+    status_code=202,
+    response_model=schemas.Issuance,
+    responses=_REFUSALS
+    | {
+        404: {**_PROBLEM, "description": "No such asset, or none of this service."},
+        409: {**_PROBLEM, "description": "The asset takes no further version, or none now."},
+        410: {**_PROBLEM, "description": "The asset was erased."},
+    },
+    summary="Amend an asset: its next version under the same token",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "oneOf": [
+                            _schema("deal", DEAL_EXAMPLE, "document"),
+                            _schema("content", CONTENT_EXAMPLE, "file"),
+                        ]
+                    }
+                }
+            },
+        }
+    },
+)
+async def post_version(
+    token: str, request: Request, application: App, idempotency_key: _Key = None
+) -> Response:
+    """All of the new version, in the parts that its first one had; the older ones stay provable.
+
+    `token` as 0x and 64 hex digits, as a number, or as CAIP-19. The holder stays who it is.
+    """
+    key = _checked(idempotency_key)
+    view = await application.amend(token, key=key, parts=_parts(request, application))
+    return _accepted(view, application)
 
 
 @router.get(
@@ -202,16 +247,29 @@ def links_of(view: IssuanceView, base: str) -> dict[str, str | None]:
 
 
 async def _accept(kind: AssetKind, request: Request, application: App, key: str | None) -> Response:
+    checked = _checked(key)
+    view = await application.accept(kind, key=checked, parts=_parts(request, application))
+    return _accepted(view, application)
+
+
+def _checked(key: str | None) -> str:
     if key is None or not 0 < len(key) <= _MAX_KEY or not (key.isascii() and key.isprintable()):
         raise InvalidField(
             "Idempotency-Key",
             reason="missing" if not key else "not-a-key",
             detail=f"expected 1 to {_MAX_KEY} printable ASCII characters",
         )
+    return key
+
+
+def _parts(request: Request, application: App) -> AsyncIterator[Part]:
     boundary = boundary_of(request.headers.get("content-type", ""))
     settings = application.settings
     body = bounded_body(request, most=settings.max_body_bytes, seconds=settings.body_seconds)
-    view = await application.accept(kind, key=key, parts=parts(body, boundary=boundary))
+    return parts(body, boundary=boundary)
+
+
+def _accepted(view: IssuanceView, application: App) -> Response:
     # Written here: FastAPI would look through it all once more.
     return Response(
         _issuance(view, application).model_dump_json(by_alias=True),
@@ -230,6 +288,7 @@ def _issuance(view: IssuanceView, application: App) -> schemas.Issuance:
         status=view.status,
         asset=str(view.asset),
         token_id=token,
+        version=view.version,
         manifest_cid=view.manifest_cid,
         accepted_at=view.accepted_at,
         events=[schemas.StatusEvent(status=e.status, at=e.at, cause=e.cause) for e in view.events],
