@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 from tests.browser.conftest import PHONE, Register, Watched
-from tests.browser.files import glb, png
+from tests.browser.files import CONTRACT, glb, png
+from tests.platform import deal
+from tests.service import AUTHORIZED
 
 pytestmark = pytest.mark.needs("chromium", "anvil", "node")
 
@@ -58,6 +61,24 @@ def test_asset__deal__sealed_and_its_history_told(register: Register, open_page:
     )
     assert "Test platform" in record.inner_text()
     assert register.deal["documents"][0]["name"] not in page.page.content()
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Erased"), ("ko", "삭제됨")])
+def test_asset__erased_deal__says_so_and_its_record_holds(
+    register: Register, open_page: Open, language: str, word: str
+) -> None:
+    files = [("contract.pdf", CONTRACT, "application/pdf")]
+    erased = register.service.issue("deals", "deal", deal(), files=files)
+    address = f"{register.service.url}/v1/assets/{erased['tokenId']}/erasure"
+    asked = {"by": "dpo", "reason": "request 12"}
+    code = httpx.post(address, json=asked, headers=AUTHORIZED).json()["code"]
+    confirmed = {"by": "registrar", "code": code}
+    httpx.post(f"{address}/confirmation", json=confirmed, headers=AUTHORIZED).raise_for_status()
+    page = open_page(locale=language)
+    page.open(f"{register.service.url}/assets/{erased['tokenId']}")
+    assert page.page.locator(".answer").get_attribute("data-verdict") == "AUTHENTIC"
+    assert page.page.locator(".badge[data-open=false]").inner_text() == word
+    assert page.page.locator("[data-erased] time").is_visible()
 
 
 def test_asset__any_way_to_name_the_token__the_same_page(

@@ -111,7 +111,7 @@ function record({ report, facts, told }) {
     shownMedia.length > 0 &&
       element("section", { class: "gallery", "data-count": String(shownMedia.length) },
         ...shownMedia.map(figureOf)),
-    documents(shown.documents, formatAsset(facts.asset)),
+    documents(shown.documents, formatAsset(facts.asset), told.erasedAt ?? null),
     element("div", { class: "columns" }, history(report), aside(shown, told)),
   ].filter((node) => node instanceof Node);
 }
@@ -126,15 +126,17 @@ function figureOf(document) {
   return made;
 }
 
-/** @param {Document[]} all @param {string} asset */
-function documents(all, asset) {
+/** @param {Document[]} all @param {string} asset @param {string | null} erasedAt */
+function documents(all, asset, erasedAt) {
   const sealed = all.some((document) => !isPublic(document));
   return element(
     "section",
     { class: "card documents" },
     element("h2", {}, t("asset.documents")),
-    element("ul", {}, ...all.map(documentLine)),
-    sealed && element("p", { class: "note" }, t("asset.sealed.note")),
+    element("ul", {}, ...all.map((document) => documentLine(document, erasedAt !== null))),
+    sealed && erasedAt !== null
+      ? element("p", { class: "note", "data-erased": erasedAt }, t("asset.erased.note"), " ", time(Date.parse(erasedAt)))
+      : sealed && element("p", { class: "note" }, t("asset.sealed.note")),
     element(
       "p",
       { class: "actions" },
@@ -145,8 +147,8 @@ function documents(all, asset) {
   );
 }
 
-/** @param {Document} document */
-function documentLine(document) {
+/** @param {Document} document @param {boolean} isErased */
+function documentLine(document, isErased) {
   const open = isPublic(document);
   const about = element(
     "div",
@@ -155,7 +157,7 @@ function documentLine(document) {
     element("span", { class: "meta" }, document.mediaType, element("span", {}, size(document.size))),
   );
   const badge = element("span", { class: "badge", "data-open": String(open) },
-    icon(open ? "open" : "lock"), t(open ? "asset.public" : "asset.sealed"));
+    icon(open ? "open" : "lock"), t(open ? "asset.public" : isErased ? "asset.erased" : "asset.sealed"));
   if (!open) return element("li", {}, icon("page"), about, badge);
   const button = element(
     "button",
