@@ -3,10 +3,9 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import sys
-import tempfile
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 import structlog
 
 from nftsvc.adapters import preview_process
+from nftsvc.adapters.held_folder import HeldFolder, sweep
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import DiskFull, Unavailable
 from nftsvc.ports import Previews
@@ -22,6 +22,7 @@ WALL_SECONDS: Final = 40.0
 SOURCE_BYTES: Final = 128 * 1024 * 1024
 MOST_WAITING: Final = 16
 MOST_REMEMBERED: Final = 10_000
+_DRAWING: Final = "drawing-"
 
 _log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ class PreviewFolder(Previews):
         self._drawing = asyncio.Lock()
         self._waiting = 0
         self._undrawable: dict[Cid, None] = {}
+        self._swept = False
 
     async def preview(
         self, cid: Cid, *, media_type: str, chunks: AsyncIterator[bytes]
@@ -69,10 +71,10 @@ class PreviewFolder(Previews):
         self, cid: Cid, media_type: str, chunks: AsyncIterator[bytes], kept: Path
     ) -> bytes | None:
         try:
-            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._root))
+            held = await asyncio.to_thread(self._new_folder)
         except OSError as error:
             raise DiskFull(f"no room for previews: {error.strerror}") from error
+        folder = held.path
         try:
             source, target = folder / "source.glb", folder / "preview.jpg"
             if not await _write(source, chunks):
@@ -85,7 +87,15 @@ class PreviewFolder(Previews):
             await asyncio.to_thread(target.replace, kept)
             return drawn
         finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(held.remove)
+
+    def _new_folder(self) -> HeldFolder:
+        """Where one is drawn; the first time, what killed processes left is removed."""
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not self._swept:
+            sweep(self._root.glob(f"{_DRAWING}*"))
+            self._swept = True
+        return HeldFolder.make(self._root / f"{_DRAWING}{uuid.uuid4().hex}")
 
     async def _run(self, folder: Path, source: Path, media_type: str, target: Path) -> int:
         """The child's exit status. It inherits no environment, so no secret's path either."""

@@ -1,21 +1,24 @@
-"""The spool as a folder: one sub-folder per issuance, made durable before it has its name."""
+"""The spool as a folder: one sub-folder per issuance, made durable before it has its name.
+
+Whoever takes a request in holds its folder until the request is accepted or given up: what nobody
+holds was left behind by a kill, or belongs to an issuance that the ledger knows.
+"""
 
 import asyncio
 import errno
 import os
 import shutil
-import time
 from collections.abc import AsyncIterator, Callable, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self, TypeVar
 
+from nftsvc.adapters.held_folder import HeldFolder, is_held, sweep
 from nftsvc.core.errors import ContentMissing, DiskFull
 from nftsvc.core.types import IssuanceId
 from nftsvc.ports import ByteSink, Spool, Staging
 
 CHUNK_BYTES: Final = 1024 * 1024
-LONG_SECONDS: Final = 24 * 3600.0
 _INCOMING: Final = ".incoming"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
@@ -58,14 +61,11 @@ class FolderSpool(Spool):
         return await asyncio.to_thread(self._left_behind)
 
     def _left_behind(self) -> frozenset[IssuanceId]:
-        oldest = time.time() - LONG_SECONDS
-        for folder in self._incoming.iterdir():
-            if folder.stat().st_mtime < oldest:
-                shutil.rmtree(folder, ignore_errors=True)
+        sweep(self._incoming.iterdir())
         return frozenset(
             IssuanceId(folder.name)
             for folder in self._root.iterdir()
-            if folder != self._incoming and folder.stat().st_mtime < oldest
+            if folder != self._incoming and not is_held(folder)
         )
 
 
@@ -97,6 +97,7 @@ class _FolderStaging:
         self._incoming = incoming
         self._final = final
         self._files: dict[int, _SpoolFile] = {}
+        self._held: HeldFolder | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -107,14 +108,14 @@ class _FolderStaging:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._files:
-            for file in self._files.values():
-                file.close()
-            await asyncio.to_thread(shutil.rmtree, self._incoming, ignore_errors=True)
+        for file in self._files.values():
+            file.close()
+        if self._held is not None:
+            await asyncio.to_thread(self._held.remove)
 
     def create(self, position: int) -> ByteSink:
-        if not self._incoming.exists():
-            _on_disk(lambda: self._incoming.mkdir(mode=0o700))
+        if self._held is None:
+            self._held = _on_disk(lambda: HeldFolder.make(self._incoming))
         file = _SpoolFile(self._incoming / str(position))
         self._files[position] = file
         return file

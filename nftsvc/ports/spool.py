@@ -46,4 +46,7 @@ class Spool(ABC):
 
     @abstractmethod
     async def left_behind(self) -> frozenset[IssuanceId]:
-        """Whose files have lain here for long. Requests that never came to an end are removed."""
+        """Whose files lie here, and are not being taken in now.
+
+        What is left of requests that never came to an end is removed.
+        """

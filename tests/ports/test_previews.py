@@ -19,7 +19,7 @@ from nftsvc.adapters import preview_process
 from nftsvc.adapters.preview_folder import PreviewFolder
 from nftsvc.core.errors import ContentUnavailable, Unavailable
 from nftsvc.core.unixfs import cid_of_bytes
-from tests.browser.files import glb
+from tests.browser.files import glb, png
 from tests.platform import chunks
 
 SAMPLES = Path(__file__).parents[2] / "scripts/samples"
@@ -191,6 +191,32 @@ def test_process__asks_for_more_than_its_limits__gets_neither_memory_nor_time() 
     )
     ran = subprocess.run([sys.executable, "-c", grab], capture_output=True, text=True, check=True)
     assert ran.stdout.split("\n")[:2] == ["refused", str((20, 20))]
+
+
+async def test_preview__service_was_killed_while_it_drew__what_it_left_is_swept(
+    tmp_path: Path,
+) -> None:
+    left = tmp_path / "drawing-by-another"
+    script = (
+        "import sys, time; from pathlib import Path\n"
+        "from nftsvc.adapters.held_folder import HeldFolder\n"
+        "held = HeldFolder.make(Path(sys.argv[1])); print('ready', flush=True); time.sleep(600)"
+    )
+    another = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script, left), stdout=subprocess.PIPE
+    )
+    try:
+        assert another.stdout is not None
+        assert await another.stdout.readline() == b"ready\n"
+        assert await _preview(PreviewFolder(tmp_path), png(), "image/png")
+        assert left.is_dir()
+    finally:
+        another.kill()
+        await another.communicate()
+    again = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(again, "PNG")
+    assert await _preview(PreviewFolder(tmp_path), again.getvalue(), "image/png")
+    assert not left.exists()
 
 
 async def test_preview__takes_too_long__killed_and_the_loop_goes_on(tmp_path: Path) -> None:

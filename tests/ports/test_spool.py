@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from nftsvc.adapters.spool import LONG_SECONDS, FolderSpool
+from nftsvc.adapters.spool import FolderSpool
 from nftsvc.core.errors import ContentMissing, DiskFull
 from nftsvc.core.types import IssuanceId
 
-ONE = IssuanceId("iss-one")
+ONE, OTHER = IssuanceId("iss-one"), IssuanceId("iss-other")
 
 
 async def _read(spool: FolderSpool, position: int) -> bytes:
@@ -76,14 +76,20 @@ async def test_write__disk_full__says_so_and_nothing_stays(tmp_path: Path) -> No
     assert _files(tmp_path) == []
 
 
-async def test_left_behind__only_what_is_old(tmp_path: Path) -> None:
-    spool = FolderSpool(tmp_path)
+async def test_left_behind__what_nobody_takes_in__whatever_the_clock_says(tmp_path: Path) -> None:
+    spool, other = FolderSpool(tmp_path), FolderSpool(tmp_path)
     await _stage(spool, b"a")
-    half = tmp_path / ".incoming" / "iss-half"
-    half.mkdir()
-    assert await spool.left_behind() == frozenset()
-    old = time.time() - LONG_SECONDS - 60
-    os.utime(tmp_path / ONE, (old, old))
-    os.utime(half, (old, old))
-    assert await spool.left_behind() == {ONE}
-    assert not half.exists()
+    killed = tmp_path / ".incoming" / "iss-killed"
+    killed.mkdir()
+    async with spool.stage(OTHER) as staging:
+        staging.create(0).write(b"half of it")
+        for folder in (tmp_path / ".incoming" / OTHER, tmp_path / ONE):
+            for age in (0, 10**8, -(10**8)):
+                os.utime(folder, (time.time() - age,) * 2)
+                assert await other.left_behind() == {ONE}
+        assert not killed.exists()
+        await staging.commit()
+        # It has its name, and whether it is accepted is not known before the staging ends.
+        assert await other.left_behind() == {ONE}
+    assert await other.left_behind() == {ONE, OTHER}
+    assert b"".join([chunk async for chunk in other.read(OTHER, 0)]) == b"half of it"
