@@ -8,8 +8,10 @@ import pytest
 from nftsvc.adapters.evm_chain import EvmChain
 from nftsvc.adapters.failover_chain import FailoverChain
 from nftsvc.bootstrap import bootstrap
+from nftsvc.core.alarms import AlarmCode
 from nftsvc.core.errors import ChainUnavailable
 from nftsvc.core.types import AssetKind
+from nftsvc.ports import AlarmBook
 from tests.platform import Platform, deal, deal_parts, pdf, until
 from tests.proxy import Forward, Lost, Proxy, lying
 
@@ -94,6 +96,38 @@ async def test_endpoint__lies__one_final_token(anvil_platform: Platform, lie: st
             assert [item.record.kind.value for item in page.items] == ["issued"]
         finally:
             await application.stop()
+
+
+async def test_endpoint__becomes_one_of_another_chain__is_named_and_nothing_is_sent_there(
+    anvil_platform: Platform,
+) -> None:
+    async def other(_: list[Any], __: Forward) -> Any:
+        return {"result": "0x2105"}
+
+    async with lying(anvil_platform.node.url) as proxy:
+        application = bootstrap(anvil_platform.settings(rpc_urls=proxy.url))
+        await application.start()
+        try:
+            proxy.lies["eth_chainId"] = other
+            accepted = await application.accept(
+                AssetKind.EXPORT_CONTRACT, key="deal", parts=deal_parts(deal(), pdf("deal"))
+            )
+            book = application._adapters.alarms
+            assert book is not None
+            async with asyncio.timeout(60):
+                while AlarmCode.WRONG_CHAIN not in await _active(book):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            assert (await application.issuance(accepted.id)).status in ("accepted", "stored")
+            assert "eth_sendRawTransaction" not in proxy.asked
+            proxy.lies.clear()
+            await until(application, accepted.id, "finalized", seconds=60)
+            assert AlarmCode.WRONG_CHAIN not in await _active(book)
+        finally:
+            await application.stop()
+
+
+async def _active(book: AlarmBook) -> set[AlarmCode]:
+    return {alarm.code for alarm in await book.alarms() if alarm.active}
 
 
 def _chain(platform: Platform, proxy: Proxy, **options: Any) -> EvmChain:
