@@ -79,6 +79,13 @@ sa.Index(
     postgresql_where=UNDER_WAY,
 )
 
+AMENDS: Final = sa.text("amends IS NOT NULL")
+sa.Index(
+    "ix_issuances_amends",
+    issuances.c.amends,
+    sqlite_where=AMENDS,
+    postgresql_where=AMENDS,
+)
 STANDS: Final = sa.text("amends IS NOT NULL AND status <> 'failed'")
 sa.Index(
     "uq_issuances_amends_version",

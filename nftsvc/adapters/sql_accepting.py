@@ -113,27 +113,29 @@ async def _amended(
     connection: AsyncConnection, requests: Sequence[IssuanceRequest]
 ) -> frozenset[IssuanceId]:
     """The requests for a version that is there or under way already, or of an erased asset."""
+    wanted = [(r, rows.hex_of(r.asset.token_id)) for r in requests if r.way is Way.AMEND]
+    if not wanted:
+        return frozenset()
+    tokens = {token_id for _, token_id in wanted}
+    # Locked, in one order: of two processes that amend or erase an asset, the other one waits here.
+    first = sa.select(t.issuances.c.id, t.issuances.c.token_id).where(
+        t.issuances.c.token_id.in_(tokens)
+    )
+    held = (await connection.execute(first.order_by(t.issuances.c.id).with_for_update())).all()
+    confirmed = sa.select(k.erasures.c.issuance).where(
+        k.erasures.c.issuance.in_([row.id for row in held]), k.erasures.c.confirmed_at.is_not(None)
+    )
+    gone = set((await connection.execute(confirmed)).scalars())
+    erased = {row.token_id for row in held if row.id in gone}
+    there = sa.select(t.issuances.c.amends, t.issuances.c.version).where(
+        t.issuances.c.amends.in_(tokens), t.issuances.c.status != IssuanceStatus.FAILED.value
+    )
+    taken = {(row.amends, row.version) for row in await connection.execute(there)}
     late: set[IssuanceId] = set()
-    asked: set[tuple[str, int]] = set()
-    for request in requests:
-        if request.way is not Way.AMEND:
-            continue
-        token_id = rows.hex_of(request.asset.token_id)
-        first = sa.select(t.issuances.c.id).where(t.issuances.c.token_id == token_id)
-        # Locked: of two processes that amend it, the other one waits here.
-        genesis = (await connection.execute(first.with_for_update())).scalar_one_or_none()
-        erased = sa.select(k.erasures.c.issuance).where(
-            k.erasures.c.issuance == genesis, k.erasures.c.confirmed_at.is_not(None)
-        )
-        same = sa.select(t.issuances.c.id).where(
-            t.issuances.c.amends == token_id,
-            t.issuances.c.version == request.version,
-            t.issuances.c.status != IssuanceStatus.FAILED.value,
-        )
-        taken = [(await connection.execute(query)).first() for query in (erased, same)]
-        if any(taken) or (token_id, request.version) in asked:
+    for request, token_id in wanted:
+        if token_id in erased or (token_id, request.version) in taken:
             late.add(request.issuance)
-        asked.add((token_id, request.version))
+        taken.add((token_id, request.version))
     return frozenset(late)
 
 

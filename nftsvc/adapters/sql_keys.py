@@ -14,7 +14,7 @@ from nftsvc.adapters import ledger_tables as t
 from nftsvc.adapters.database import Database
 from nftsvc.adapters.ledger_rows import key_of
 from nftsvc.core.assets import Envelope, IssuanceRequest
-from nftsvc.core.errors import KeyRetired, NotFound
+from nftsvc.core.errors import KeyRetired, NotErasable, NotFound
 from nftsvc.core.keys import AssetKey, Erasure, KekId, Wrapped
 from nftsvc.core.types import IssuanceId
 from nftsvc.ports import KeyLedger
@@ -117,11 +117,19 @@ class SqlKeys(KeyLedger):
         return found or erasure
 
     async def confirm_erasure(self, issuance: IssuanceId, *, by: str, at: datetime) -> Erasure:
+        # Held, so that nobody amends the asset meanwhile.
+        asset = sa.select(t.issuances.c.token_id).where(t.issuances.c.id == issuance)
         async with self._database.writing() as connection:
+            token_id = (await connection.execute(asset.with_for_update())).scalar_one_or_none()
             found = await _erasure(connection, issuance)
             if found is None:
                 raise NotFound("no erasure was requested for this asset")
             if found.confirmed_at is None:
+                amending = sa.select(t.issuances.c.id).where(
+                    t.issuances.c.amends == token_id, t.UNDER_WAY
+                )
+                if (await connection.execute(amending.limit(1))).first() is not None:
+                    raise NotErasable("the asset is still being amended", reason="under-way")
                 await connection.execute(
                     sa.update(k.erasures)
                     .where(k.erasures.c.issuance == issuance)

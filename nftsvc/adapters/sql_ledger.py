@@ -72,7 +72,6 @@ class SqlLedger(SqlAccepting, SqlAnchoring, SqlTransactions, SqlRecords, Ledger)
             t.issuances.c.contract == asset.contract,
             t.issuances.c.chain_id == asset.chain_id,
             t.issuances.c.way != Way.ANCHOR.value,
-            t.issuances.c.status != IssuanceStatus.FAILED.value,
         )
         async with self._database.reading() as connection:
             return await rows.read_issuances(connection, where)

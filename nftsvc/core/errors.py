@@ -198,13 +198,15 @@ class NotErasable(Refused):
 class NotAmendable(Refused):
     """The asset takes no further version, or none now. `reason` is a permanent word.
 
-    `under-way` (its last version is not final yet), `suspended`, `revoked`, `too-many-versions`.
+    `under-way` (its last version is not final yet), `suspended`, `revoked`, `too-many-versions`,
+    `signer-missing` (the key that issued it is not here).
     """
 
     code = "not-amendable"
 
     def __init__(self, detail: str, *, reason: str) -> None:
         super().__init__(detail)
+        self.path = "token"
         self.detail = detail
         self.reason = reason
 

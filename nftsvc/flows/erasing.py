@@ -84,8 +84,8 @@ class Erasing:
     async def confirm(self, issuance: IssuanceId, *, by: str, code: str) -> Erasure:
         """Destroy the key. A second call gives the same answer.
 
-        Raises `NotFound`, `NotErasable` (`wrong-code`, `too-early`), and what stands in the way of
-        the rest of the work, which is taken up again by the next call or start.
+        Raises `NotFound`, `NotErasable` (`wrong-code`, `too-early`, `under-way`), and what stands
+        in the way of the rest of the work, which is taken up again by the next call or start.
         """
         check_text(by, path="by", longest=120)
         wanted = await self._keys.erasure(issuance)
@@ -98,7 +98,6 @@ class Erasing:
             raise NotErasable(
                 f"may be confirmed from {wanted.confirm_from.isoformat()} on", reason="too-early"
             )
-        _check_at_rest(await self._others(await self._found(issuance)))
         # The asset first: from here on it takes no further version.
         confirmed = await self._keys.confirm_erasure(issuance, by=by, at=now)
         if confirmed.finished_at is None:

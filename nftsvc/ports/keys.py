@@ -112,7 +112,10 @@ class KeyLedger(ABC):
 
     @abstractmethod
     async def confirm_erasure(self, issuance: IssuanceId, *, by: str, at: datetime) -> Erasure:
-        """The point of no return; a second time changes nothing."""
+        """The point of no return; a second time changes nothing.
+
+        Raises `NotFound`, and `NotErasable` (`under-way`) while a version of the asset is.
+        """
 
     @abstractmethod
     async def erasure(self, issuance: IssuanceId) -> Erasure | None:

@@ -59,7 +59,7 @@ class Ledger(Accepting, Anchoring):
 
     @abstractmethod
     async def versions_of(self, asset: AssetId) -> tuple[Issuance, ...]:
-        """The issuances of an asset and of its later versions, in their order; without failed."""
+        """The issuances of an asset and of its later versions, in their order; also failed ones."""
 
     @abstractmethod
     async def advance(

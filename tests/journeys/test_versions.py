@@ -3,9 +3,11 @@
 import hashlib
 import json
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -128,7 +130,7 @@ def test_versions__of_what_takes_none__are_refused(
         _wait_for(service, issuance, status)
         answer = _amend(service, issuance, key=f"of-{status}")
         assert (answer.status_code, answer.json()["code"]) == (409, "not-amendable")
-        assert status in answer.json()["detail"]
+        assert answer.json()["errors"][0]["reason"] == status
     unknown = _amend(service, {"tokenId": "0x" + "17" * 32}, key="of-none")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not-found")
     address = f"{service.url}/v1/{_versions(revoked)}"
@@ -156,6 +158,32 @@ def test_asset__erased_after_its_amendment__no_version_can_be_read_and_all_verif
     assert (refused.status_code, refused.json()["code"]) == (410, "erased")
     new = _write(tmp_path, "new.pdf", AMENDED)
     assert _verdict(service, new, second) == "AUTHENTIC"
+
+
+def test_asset__erased_after_an_amendment_that_failed__nothing_of_that_is_left(
+    own_platform: Platform, tmp_path: Path
+) -> None:
+    own = platform(tmp_path, own_platform.node, own_platform.deployment)
+    with Service(own) as before:
+        first = _issue(before)
+    with Service(own, ROLE="api") as taking:
+        amendment = _amend(taking, first, key="in-vain").json()
+    _send(own, "suspend", first)
+    with Service(own) as carrying:
+        failed = carrying.until_ended(amendment["id"])
+        assert (failed["status"], failed["error"]["code"]) == ("failed", "transaction-refused")
+        asked = {"by": "dpo", "reason": "request 8"}
+        wish = _ask(carrying, f"assets/{first['id']}/erasure", asked)
+        confirmation = {"by": "registrar", "code": wish["code"]}
+        assert _ask(carrying, f"assets/{first['id']}/erasure/confirmation", confirmation)[
+            "finishedAt"
+        ]
+        sealed = failed["documents"][0]["cid"]
+        assert httpx.get(f"{carrying.url}/v1/content/{sealed}").status_code == 404
+    with closing(sqlite3.connect(own.folder / "data/ledger.sqlite")) as ledger:
+        assert ledger.execute("SELECT issuance FROM asset_keys").fetchall() == []
+        assert ledger.execute("SELECT issuance FROM envelopes").fetchall() == []
+        assert ledger.execute("SELECT DISTINCT private FROM issuances").fetchall() == [(b"",)]
 
 
 @pytest.mark.slow
@@ -215,6 +243,13 @@ def _issue(service: Service) -> dict[str, Any]:
 
 def _files(data: bytes) -> list[File]:
     return [("계약서.pdf", data, "application/pdf")]
+
+
+def _ask(service: Service, path: str, body: dict[str, str]) -> dict[str, Any]:
+    answer = httpx.post(f"{service.url}/v1/{path}", json=body, headers=AUTHORIZED, timeout=30)
+    assert answer.is_success, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def _versions(issuance: dict[str, Any]) -> str:
