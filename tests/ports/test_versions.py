@@ -138,7 +138,7 @@ async def test_versions_of__many_issuances__are_found_by_an_index(tmp_path: Path
     books = Books.of(sa.URL.create("sqlite+aiosqlite", database=str(tmp_path / "ledger.sqlite")))
     await books.ledger.start()
     asked: list[tuple[str, Any]] = []
-    engine = books.database._engine.sync_engine  # noqa: SLF001 - to see what it is asked
+    engine = books.database._engine.sync_engine
     sa.event.listen(
         engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3]))
     )
