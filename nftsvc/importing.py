@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
+
 from nftsvc.adapters.service_client import ServiceClient, ServiceRefused
 from nftsvc.core import canonical
 from nftsvc.core.canonical import Json
@@ -59,7 +61,7 @@ class Row:
             for path, media_type in self.files
         ]
         item: Json = {"idempotencyKey": self.key, "deal": self.deal, "documents": documents}
-        return json.dumps(item, ensure_ascii=False).encode() + b"\n"
+        return orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,7 @@ class Journal:
 
     def note(self, row: Row, issuance: dict[str, Any]) -> None:
         entry = {"row": row.number, "key": row.key, "issuance": issuance}
-        self._file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+        self._file.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
 
     def flush(self) -> None:
         self._file.flush()

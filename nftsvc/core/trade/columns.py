@@ -8,6 +8,7 @@ So the path in a problem names the column. Empty cells are fields that are not t
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from nftsvc.core.canonical import Json
@@ -142,8 +143,9 @@ def _value(name: str, text: str) -> Json:
     return text
 
 
-def _steps(name: str) -> list[str | int]:
-    return [word or int(index) for word, index in _STEP.findall(name)]
+@lru_cache(4096)
+def _steps(name: str) -> tuple[str | int, ...]:
+    return tuple(word or int(index) for word, index in _STEP.findall(name))
 
 
 def _put(target: dict[str | int, Any], steps: Sequence[str | int], value: Json) -> None:
