@@ -1,4 +1,4 @@
-"""Later versions of an asset, under the token that it has: amended, proved, killed, erased."""
+"""Later versions of an asset, under the token that it has: amended, proved, restored, erased."""
 
 import hashlib
 import json
@@ -21,7 +21,6 @@ from nftsvc.adapters.artifacts import artifact
 from nftsvc.core.types import AssetKind
 from tests.browser.files import glb, png
 from tests.chains import deploy
-from tests.journeys.service_process import ServiceProcess
 from tests.journeys.test_command_line import CONTRACT, nftsvc
 from tests.platform import Platform, deal, pdf, platform, product
 from tests.service import AUTHORIZED, File, Service
@@ -186,38 +185,6 @@ def test_asset__erased_after_an_amendment_that_failed__nothing_of_that_is_left(
         assert ledger.execute("SELECT DISTINCT private FROM issuances").fetchall() == [(b"",)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("when", "call"),
-    [
-        ("after", "ledger.accept_all"),
-        ("after", "contents.put_many"),
-        ("after", "ledger.write"),
-        ("after", "chain.broadcast"),
-    ],
-)
-def test_amendment__killed_on_the_way_and_sent_again__is_one_version(
-    tmp_path: Path, when: str, call: str
-) -> None:
-    with LocalNode("anvil", block_seconds=1) as node:
-        own = platform(tmp_path, node, deploy(node))
-        with ServiceProcess(own) as before:
-            assert before.wait_until_up()
-            first = _issue_by(before)
-        with ServiceProcess(own, "--die", when, call, "1") as doomed:
-            assert doomed.wait_until_up()
-            _amend_by(doomed, first)
-            assert doomed.wait_for_death(60), "it was not killed: nothing was tried"
-        with ServiceProcess(own) as living:
-            assert living.wait_until_up()
-            again = _amend_by(living, first)
-            assert again is not None
-            ended = living.until_ended(again["id"])
-            assert (ended["status"], ended["version"]) == ("finalized", 2)
-            history = living.http.get(f"/v1/assets/{first['tokenId']}/history").json()["items"]
-            assert [item["kind"] for item in history] == ["issued", "amended"]
-
-
 def test_amendment__ledger_restored_from_an_older_backup__is_adopted(tmp_path: Path) -> None:
     with LocalNode("anvil", block_seconds=1) as node:
         own = platform(tmp_path, node, deploy(node))
@@ -260,28 +227,6 @@ def _amend(
     service: Service, issuance: dict[str, Any], *, key: str, data: bytes = AMENDED
 ) -> httpx.Response:
     return service.post(_versions(issuance), "deal", deal(), files=_files(data), key=key)
-
-
-def _issue_by(service: ServiceProcess) -> dict[str, Any]:
-    answer = _post(service, "/v1/deals", key="the-first", data=CONTRACT)
-    return service.until_ended(answer.json()["id"])
-
-
-def _amend_by(service: ServiceProcess, first: dict[str, Any]) -> dict[str, Any] | None:
-    """The amendment, None where the service died before it answered."""
-    try:
-        answer = _post(service, f"/v1/{_versions(first)}", key="the-second", data=AMENDED)
-    except httpx.TransportError:
-        return None
-    assert answer.status_code == 202, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def _post(service: ServiceProcess, path: str, *, key: str, data: bytes) -> httpx.Response:
-    parts: list[tuple[str, Any]] = [("deal", (None, json.dumps(deal()), "application/json"))]
-    parts += [("document", file) for file in _files(data)]
-    return service.http.post(path, files=parts, headers={"Idempotency-Key": key})
 
 
 def _find(service: Service, data: bytes) -> list[str]:
