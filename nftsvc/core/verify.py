@@ -7,7 +7,8 @@ The checks, by their permanent numbers (comments below refer to them):
     3  token-exists       the contract knows the token
     4  issuer-trusted     contract and issuing account belong to one issuer of the trust list,
                           and the contract does not mark the issuer's key as stolen
-    5  manifest-intact    the anchored manifest is here, whole, and speaks of this asset
+    5  manifest-intact    the anchored manifest is here, whole, and speaks of this asset and of the
+                          account that anchored it
     6  document-matches   the file is a document of this version (or of an earlier one); an
                           earlier version that is missing matters only where no other matches
     7  token-active       neither suspended nor revoked, by the newest block known
@@ -328,7 +329,8 @@ def _contradiction(
         return "manifest-of-other-chain"
     if manifest.version != version:
         return "manifest-of-other-version"
-    if version == 1 and manifest.issuer.address != record.issuer:
+    # The contract names who anchored the newest version; an older one may be a colleague's.
+    if version == record.version and manifest.issuer.address != record.issuer:
         return "manifest-of-other-issuer"
     if version == 1 and manifest_digest(manifest.encode()) != digest_of(facts.asset.token_id):
         return "manifest-of-other-token"

@@ -62,6 +62,10 @@ def manifest(*documents: SealedDocument | PublicDocument, **changed: Any) -> Man
     return Manifest(**values | changed)
 
 
+def reworded(data: bytes, old: str, new: str) -> bytes:
+    return data.decode().replace(old, new).encode()
+
+
 CONTRACT_FILE, ANNEX_FILE, NEW_FILE, OTHER_FILE = b"contract", b"annex", b"contract v2", b"other"
 V1 = manifest(
     sealed("document-1.pdf", CONTRACT_FILE, SALTS[0]),
@@ -70,6 +74,9 @@ V1 = manifest(
 V2 = manifest(
     sealed("document-1.pdf", NEW_FILE, SALTS[2]), version=2, previous=manifest_digest(V1)
 ).encode()
+V1_OF_COLLEAGUE = reworded(V1, ISSUER, STRANGER)
+V2_AFTER_COLLEAGUE = reworded(V2, manifest_digest(V1).hex(), manifest_digest(V1_OF_COLLEAGUE).hex())
+V2_OF_OTHER = reworded(V2, ISSUER, STRANGER)
 PUBLIC = manifest(
     public("pump.glb", "model/gltf-binary", CONTRACT_FILE), kind=AssetKind.PRODUCT_CONTENT
 ).encode()
@@ -151,10 +158,6 @@ def amended(**changed: Any) -> dict[str, Any]:
         "manifests": [V2.decode(), V1.decode()],
     }
     return facts(**base | changed)
-
-
-def reworded(data: bytes, old: str, new: str) -> bytes:
-    return data.decode().replace(old, new).encode()
 
 
 def of_own_bytes(data: bytes, **changed: Any) -> dict[str, Any]:
@@ -267,6 +270,13 @@ CASES: list[tuple[str, dict[str, Any], str, dict[str, str]]] = [
      "AUTHENTIC", {"document-matches": "matches"}),
     ("the contract before its amendment", amended(), "SUPERSEDED",
      {"document-matches": "older-version"}),
+    ("the contract before a colleague's amendment", facts(V1_OF_COLLEAGUE, observations=[
+     observation(record(V2_AFTER_COLLEAGUE, version=2))], manifests=[V2_AFTER_COLLEAGUE.decode(),
+     V1_OF_COLLEAGUE.decode()]), "SUPERSEDED", {"document-matches": "older-version"}),
+    ("amended: a manifest that names another issuer", amended(document=the_file(NEW_FILE),
+     salts=[encode_bytes(SALTS[2])], observations=[observation(record(V2_OF_OTHER, version=2))],
+     manifests=[V2_OF_OTHER.decode(), V1.decode()]), "MISMATCH",
+     {"manifest-intact": "manifest-of-other-issuer"}),
     ("an old link, another file", amended(document=the_file(OTHER_FILE)), "UNVERIFIABLE",
      {"document-matches": "salt-foreign"}),
     ("every salt, another file", amended(document=the_file(OTHER_FILE),

@@ -190,7 +190,9 @@ function manifestIntact(facts, record) {
 function contradiction(facts, record, manifest, digest, version) {
   if (manifest.issuer.chainId !== facts.asset.chainId) return "manifest-of-other-chain";
   if (manifest.version !== version) return "manifest-of-other-version";
-  if (version === 1 && manifest.issuer.address !== record.issuer) return "manifest-of-other-issuer";
+  // The contract names who anchored the newest version; an older one may be a colleague's.
+  const isNewest = version === record.version;
+  if (isNewest && manifest.issuer.address !== record.issuer) return "manifest-of-other-issuer";
   if (version === 1 && digest !== digestOf(facts.asset.tokenId)) return "manifest-of-other-token";
   return null;
 }
