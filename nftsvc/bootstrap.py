@@ -393,10 +393,13 @@ class Application:
 
     async def amend(self, token: str, *, key: str, parts: AsyncIterator[Part]) -> IssuanceView:
         """Accept an asset's next version; as `accept`, and `NotFound`, `Erased`, `NotAmendable`."""
-        asset, kind, head = await self._reading.standing(token)
-        issuers = [signer.address for signer in self._signers]
-        amending = Amending(asset, head, self._adapters.ledger, issuers)
-        return await self.accept(kind, key=key, parts=parts, amending=amending)
+        amending = await Amending.of(
+            token,
+            reading=self._reading,
+            ledger=self._adapters.ledger,
+            issuers=[signer.address for signer in self._signers],
+        )
+        return await self.accept(amending.kind, key=key, parts=parts, amending=amending)
 
     async def accept_batch(
         self, kind: AssetKind, lines: AsyncIterator[Line], *, anchor: str | None = None

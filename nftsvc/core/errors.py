@@ -198,8 +198,7 @@ class NotErasable(Refused):
 class NotAmendable(Refused):
     """The asset takes no further version, or none now. `reason` is a permanent word.
 
-    `under-way` (its last version is not final yet), `suspended`, `revoked`, `too-many-versions`,
-    `signer-missing` (the key that issued it is not here).
+    `under-way` (its last version is not final yet), `suspended`, `revoked`, `too-many-versions`.
     """
 
     code = "not-amendable"

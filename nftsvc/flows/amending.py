@@ -1,29 +1,44 @@
 """An asset on its way to its next version: whether it takes one, and what that follows."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from typing import Self
 
 from nftsvc.core.asset_head import AssetHead
 from nftsvc.core.drafting import Predecessor
 from nftsvc.core.errors import Erased, NotAmendable, NotFound
-from nftsvc.core.issuance import IssuanceStatus
+from nftsvc.core.issuance import IssuanceStatus, Way
 from nftsvc.core.manifest import MAX_VERSION, Manifest
-from nftsvc.core.types import Address, AssetId, TokenStatus
+from nftsvc.core.types import Address, AssetId, AssetKind, TokenStatus
+from nftsvc.flows.read import ReadFlow
 from nftsvc.ports import Ledger
 
 
 @dataclass(frozen=True, slots=True)
 class Amending:
-    """One asset that is to be amended, as the chain tells of it. `head` is where it stands.
+    """One asset that is to be amended. `head` is where its records leave it.
 
-    `issuers` are the keys that are here.
+    That is None in the moment between its finality and the time that its records are followed.
+    `issuers` are the keys that are here, of one organisation; any of them may amend what another
+    one issued.
     """
 
     asset: AssetId
-    head: AssetHead
+    kind: AssetKind
+    head: AssetHead | None
     ledger: Ledger
-    issuers: Collection[Address]
+    issuers: Sequence[Address]
+
+    @classmethod
+    async def of(
+        cls, token: str, *, reading: ReadFlow, ledger: Ledger, issuers: Sequence[Address]
+    ) -> Self:
+        """The asset of a token. Raises `InvalidField`, `NotFound`."""
+        for asset in reading.named(token):
+            first = await ledger.issuance_of(asset)
+            if first is not None and first.way is not Way.ANCHOR:
+                return cls(asset, first.kind, await reading.head(asset), ledger, issuers)
+        raise NotFound("this service did not issue such an asset")
 
     async def predecessor(self) -> Predecessor:
         """What the next version follows. Raises `NotFound`, `Erased`, `NotAmendable`."""
@@ -36,19 +51,16 @@ class Amending:
             raise NotFound("this service did not issue such an asset")
         if any(version.erased_at is not None for version in versions):
             raise Erased("the asset's key was destroyed")
-        if self.head.status is not TokenStatus.ACTIVE:
+        if self.head is not None and self.head.status is not TokenStatus.ACTIVE:
             status = self.head.status.value
             raise NotAmendable(f"the token is {status}", reason=status)
         first, last = versions[0], versions[-1]
         if last.status is not IssuanceStatus.FINALIZED:
             detail = f"version {last.version} is {last.status} and not final yet"
             raise NotAmendable(detail, reason="under-way")
-        if first.issuer not in self.issuers:
-            raise NotAmendable(f"no key of {first.issuer} is here", reason="signer-missing")
-        # The records may be followed a moment later; a later version may be somebody else's.
-        version, digest = max(
-            (last.version, last.digest), (self.head.version, self.head.digest), key=itemgetter(0)
-        )
+        version, digest = last.version, last.digest
+        if self.head is not None and self.head.version > version:  # somebody else's
+            version, digest = self.head.version, self.head.digest
         if version >= MAX_VERSION:
             raise NotAmendable(f"it has {MAX_VERSION} versions", reason="too-many-versions")
         return Predecessor(
@@ -56,6 +68,6 @@ class Amending:
             version=version,
             digest=digest,
             reference=Manifest.parse(first.manifest).reference,
-            issuer=first.issuer,
+            issuer=first.issuer if first.issuer in self.issuers else self.issuers[0],
             holder=first.holder,
         )

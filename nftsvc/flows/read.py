@@ -64,14 +64,27 @@ class ReadFlow:
     async def standing(self, token: str) -> tuple[AssetId, AssetKind, AssetHead]:
         """An asset as its records leave it. Raises `InvalidField`, `NotFound`."""
         token_id, contract = self._resolve(token)
-        records = await self._ledger.records(
-            token_id, contract=contract, after=None, limit=MOST_RECORDS
-        )
-        head = AssetHead.of(records)
+        head = await self._head(token_id, contract)
         kind = self._deployment.kind_of(head.contract) if head is not None else None
         if head is None or kind is None:
             raise NotFound("the chain holds no record of this token")
         return AssetId(self._deployment.chain_id, head.contract, token_id), kind, head
+
+    def named(self, token: str) -> tuple[AssetId, ...]:
+        """The assets that may be meant, whether they are there or not. Raises `InvalidField`."""
+        token_id, contract = self._resolve(token)
+        ours = [deployed.address for deployed in self._deployment.contracts.values()]
+        chain_id = self._deployment.chain_id
+        return tuple(AssetId(chain_id, c, token_id) for c in ours if contract in (None, c))
+
+    async def head(self, asset: AssetId) -> AssetHead | None:
+        """How an asset's records leave it; None where none was followed yet."""
+        return await self._head(asset.token_id, asset.contract)
+
+    async def _head(self, token_id: TokenId, contract: Address | None) -> AssetHead | None:
+        return AssetHead.of(
+            await self._ledger.records(token_id, contract=contract, after=None, limit=MOST_RECORDS)
+        )
 
     async def manifest(self, digest: Digest) -> bytes:
         """The manifest with this sha256. Raises what the store raises."""

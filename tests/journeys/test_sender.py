@@ -269,7 +269,7 @@ async def test_signers__two_of_one_organisation__share_the_deals_each_on_its_lan
     keystore.write_text(
         json.dumps(Account.encrypt(EXPORTER.private_key, PASSWORD, kdf="pbkdf2", iterations=1))
     )
-    _authorize_colleague(anvil_platform, EXPORTER)
+    authorize_colleague(anvil_platform, EXPORTER)
     application = bootstrap(
         anvil_platform.settings(
             colleague_keystore_files=str(keystore), least_balance_gwei=20_000 * GWEI
@@ -310,7 +310,8 @@ def _pay(url: str, sender: LocalAccount, to: LocalAccount) -> None:
     w3.eth.send_raw_transaction(signed.raw_transaction)
 
 
-def _authorize_colleague(platform: Platform, account: LocalAccount) -> None:
+def authorize_colleague(platform: Platform, account: LocalAccount) -> None:
+    """Let `account` issue for the same organisation as the issuer."""
     w3 = Web3(HTTPProvider(platform.node.url))
     for kind, deployed in platform.deployment.contracts.items():
         contract = w3.eth.contract(

@@ -13,16 +13,18 @@ from typing import Any, Final
 
 import httpx
 import pytest
+from eth_account import Account
 from web3 import HTTPProvider, Web3
 
-from chain.local.accounts import REGISTRAR
+from chain.local.accounts import EXPORTER, ISSUER, REGISTRAR
 from chain.local.node import LocalNode
 from nftsvc.adapters.artifacts import artifact
 from nftsvc.core.types import AssetKind
 from tests.browser.files import glb, png
 from tests.chains import deploy
 from tests.journeys.test_command_line import CONTRACT, nftsvc
-from tests.platform import Platform, deal, pdf, platform, product
+from tests.journeys.test_sender import authorize_colleague
+from tests.platform import PASSWORD, Platform, deal, pdf, platform, product
 from tests.service import AUTHORIZED, File, Service
 
 pytestmark = pytest.mark.needs("anvil")
@@ -185,6 +187,27 @@ def test_asset__erased_after_an_amendment_that_failed__nothing_of_that_is_left(
         assert ledger.execute("SELECT DISTINCT private FROM issuances").fetchall() == [(b"",)]
 
 
+def test_asset__of_a_key_that_is_gone__is_amended_by_a_colleague(tmp_path: Path) -> None:
+    keystore = json.dumps(Account.encrypt(EXPORTER.private_key, PASSWORD, "pbkdf2", 1))
+    with LocalNode("anvil", block_seconds=0) as node:
+        own = platform(tmp_path, node, deploy(node))
+        authorize_colleague(own, EXPORTER)
+        colleague = _write(own.folder, "colleague.json", keystore.encode())
+        with node.mining():
+            with Service(own, COLLEAGUE_KEYSTORE_FILES=colleague) as both:
+                first = _issue(both)
+                while _issuer(both, first) != EXPORTER.address:
+                    first = _issue(both)
+            with Service(own) as one:
+                answer = _amend(one, first, key="by-another")
+                second = one.until_ended(answer.json()["id"])
+                assert (second["status"], second["version"]) == ("finalized", 2)
+                assert _issuer(one, second) == ISSUER.address
+                new, old = _write(tmp_path, "new", AMENDED), _write(tmp_path, "old", CONTRACT)
+                assert _verdict(one, new, second) == "AUTHENTIC"
+                assert _verdict(one, old, first) == "SUPERSEDED"
+
+
 def test_amendment__ledger_restored_from_an_older_backup__is_adopted(tmp_path: Path) -> None:
     with LocalNode("anvil", block_seconds=1) as node:
         own = platform(tmp_path, node, deploy(node))
@@ -210,6 +233,13 @@ def _issue(service: Service) -> dict[str, Any]:
 
 def _files(data: bytes) -> list[File]:
     return [("계약서.pdf", data, "application/pdf")]
+
+
+def _issuer(service: Service, issuance: dict[str, Any]) -> str:
+    """Who anchored a version, as its manifest says."""
+    address = f"{service.url}/v1/content/{issuance['manifestCid']}"
+    issuer: str = httpx.get(address).json()["issuer"].rpartition(":")[2]
+    return issuer
 
 
 def _ask(service: Service, path: str, body: dict[str, str]) -> dict[str, Any]:

@@ -19,8 +19,11 @@ from nftsvc.core.assets import Failure, IssuanceRequest
 from nftsvc.core.errors import NotAmendable, NotErasable
 from nftsvc.core.issuance import IssuanceStatus as S
 from nftsvc.core.keys import Erasure
-from nftsvc.core.types import IssuanceId
-from tests.ports.test_ledger import NOW, request
+from nftsvc.core.manifest import manifest_digest
+from nftsvc.core.types import IssuanceId, digest_of
+from nftsvc.flows.amending import Amending
+from tests.ports.test_ledger import NOW, SENDER, request
+from tests.unit.verdict_cases import V1
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +152,21 @@ async def test_versions_of__many_issuances__are_found_by_an_index(tmp_path: Path
         steps = [row.detail for row in plan]
     await books.ledger.stop()
     assert not [step for step in steps if step.startswith("SCAN")], steps
+
+
+async def test_predecessor__final_and_not_followed_yet__is_what_the_ledger_holds(
+    books: Books,
+) -> None:
+    first = request(manifest=V1)
+    await books.ledger.accept(first)
+    amending = Amending(first.asset, first.kind, None, books.ledger, [SENDER])
+    with pytest.raises(NotAmendable, match="not final"):
+        await amending.predecessor()
+    await books.finish(first.issuance)
+    found = await amending.predecessor()
+    assert (found.version, found.digest) == (1, digest_of(first.asset.token_id))
+    second = after(first)
+    await books.ledger.accept(second)
+    await books.finish(second.issuance)
+    found = await amending.predecessor()
+    assert (found.version, found.digest) == (2, manifest_digest(second.manifest))
