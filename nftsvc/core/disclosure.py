@@ -258,10 +258,11 @@ def _mixed(digests: list[str]) -> list[Json]:
 
 def _decoys(count: int, *, least: int) -> list[str]:
     """RFC 9901 section 4.2.5, as many as bring `count` to a power of two, `least` at least."""
-    wanted = max(least, 1 << max(count - 1, 0).bit_length())
+    missing = max(least, 1 << max(count - 1, 0).bit_length()) - count
+    noise = secrets.token_bytes(32 * missing)
     return [
-        encode_bytes(hashlib.sha256(secrets.token_bytes(32)).digest())
-        for _ in range(wanted - count)
+        encode_bytes(hashlib.sha256(noise[32 * place : 32 * place + 32]).digest())
+        for place in range(missing)
     ]
 
 
