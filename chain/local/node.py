@@ -28,6 +28,9 @@ START_SECONDS: Final = 30.0
 
 Kind = Literal["anvil", "hardhat", "geth"]
 
+STATES: Final = 300
+"""Of so many blocks Anvil keeps the state, in memory; older ones can be looked up no more."""
+
 
 class ChainDidNotStart(Exception):
     """The node ended or kept silent; the message holds the last of what it printed."""
@@ -221,6 +224,9 @@ class LocalNode:
             *("--host", "127.0.0.1", "--port", str(self.port)),
             *("--chain-id", str(CHAIN_ID), "--mnemonic", MNEMONIC),
             *("--slots-in-an-epoch", str(self._slots_in_an_epoch), "--hardfork", "prague"),
+            # What it moves to the disk after some hundreds of blocks it does not find again when
+            # a reorg goes back: the contracts were gone.
+            *("--prune-history", str(STATES)),
         ]
         if self._block_seconds is None:
             command.append("--no-mining")

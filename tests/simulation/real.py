@@ -44,6 +44,8 @@ SLOTS_IN_AN_EPOCH: Final = 22
 MOST_OPEN: Final = 12
 END_SECONDS: Final = 240.0
 LEASE_SECONDS: Final = 3
+SILENT_SECONDS: Final = 120.0
+"""A service that does not answer for so long never will: the run has failed."""
 STRIKES: Final = (
     Fault.KILLED,
     Fault.STOPPED,
@@ -113,12 +115,16 @@ class RealRun:
             with FaultyRpc(node.url, rng=rng, percent=4, tell=self._note) as self._rpc:
                 for _ in range(1 if self._database is None else 2):
                     self._processes.append(self._start())
+                struck = time.monotonic()
                 while self.faults.total() < self._wanted:
                     self._post(platforms)
                     time.sleep(self._rng.uniform(0.2, 1.0))
                     self._look_after()
                     if self._awake():
                         self._strike(platforms)
+                        struck = time.monotonic()
+                    elif time.monotonic() - struck > SILENT_SECONDS:
+                        raise TimeoutError(f"no service answers: {self._processes[0].log[-2000:]}")
                     self._tell(self.faults.total())
                 self._rpc.calm = True
                 return self._judge(self._until_ended())
