@@ -82,6 +82,16 @@ TokenFile = Annotated[
         "--token-file", envvar="NFTSVC_API_TOKEN_FILE", help="File that holds the API token."
     ),
 ]
+Documents = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]
+Wait = Annotated[bool, typer.Option("--wait", help="Follow it until it is final.")]
+WithQr = Annotated[bool, typer.Option("--qr", help="Print the buyer's link as a QR code too.")]
+IdempotencyKey = Annotated[
+    str | None, typer.Option("--idempotency-key", help="Makes repeating this very command safe.")
+]
+Amends = Annotated[
+    str | None,
+    typer.Option("--amends", metavar="TOKEN", help="Make it the next version of this asset."),
+]
 DEFAULT_SERVICE: Final = "http://127.0.0.1:8080"
 
 
@@ -118,16 +128,11 @@ def cid(
 @issue_app.command("deal")
 def issue_deal(
     deal: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The deal as JSON.")],
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
-    wait: Annotated[bool, typer.Option("--wait", help="Follow it until it is final.")] = False,
-    key: Annotated[
-        str | None,
-        typer.Option("--idempotency-key", help="Makes repeating this very command safe."),
-    ] = None,
-    amends: Annotated[
-        str | None,
-        typer.Option("--amends", metavar="TOKEN", help="Make it the next version of this asset."),
-    ] = None,
+    files: Documents,
+    wait: Wait = False,
+    qr: WithQr = False,
+    key: IdempotencyKey = None,
+    amends: Amends = None,
     service: Service = DEFAULT_SERVICE,
     token_file: TokenFile = None,
     as_json: AsJson = False,
@@ -142,6 +147,7 @@ def issue_deal(
             deal.read_bytes(),
             [(file, _media_type(file)) for file in files],
             wait=wait,
+            qr=_readable(qr, as_json=as_json),
             key=key,
             amends=amends,
             service=service,
@@ -154,16 +160,11 @@ def issue_deal(
 @issue_app.command("content")
 def issue_content(
     content: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="As JSON.")],
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
-    wait: Annotated[bool, typer.Option("--wait", help="Follow it until it is final.")] = False,
-    key: Annotated[
-        str | None,
-        typer.Option("--idempotency-key", help="Makes repeating this very command safe."),
-    ] = None,
-    amends: Annotated[
-        str | None,
-        typer.Option("--amends", metavar="TOKEN", help="Make it the next version of this asset."),
-    ] = None,
+    files: Documents,
+    wait: Wait = False,
+    qr: WithQr = False,
+    key: IdempotencyKey = None,
+    amends: Amends = None,
     service: Service = DEFAULT_SERVICE,
     token_file: TokenFile = None,
     as_json: AsJson = False,
@@ -178,6 +179,7 @@ def issue_content(
             content.read_bytes(),
             [(file, _media_type(file)) for file in files],
             wait=wait,
+            qr=_readable(qr, as_json=as_json),
             key=key,
             amends=amends,
             service=service,
@@ -244,7 +246,7 @@ def import_deals(
 @app.command()
 def claim(
     issuance: Annotated[str, typer.Argument(help="An anchored issuance, as the import noted it.")],
-    wait: Annotated[bool, typer.Option("--wait", help="Follow it until it is final.")] = False,
+    wait: Wait = False,
     service: Service = DEFAULT_SERVICE,
     token_file: TokenFile = None,
     as_json: AsJson = False,
@@ -457,6 +459,7 @@ async def _issue(
     documents: list[tuple[Path, str]],
     *,
     wait: bool,
+    qr: bool,
     key: str | None,
     amends: str | None,
     service: str,
@@ -477,6 +480,14 @@ async def _issue(
         terminal.show_issuance(out, issuance)
     if issuance["status"] == "failed":
         raise typer.Exit(REFUSED)
+    if qr and (link := issuance["links"]["verify"]):
+        terminal.show_qr(link)
+
+
+def _readable(qr: bool, *, as_json: bool) -> bool:
+    if qr and as_json:
+        raise typer.BadParameter("--json prints one JSON object, and no QR code")
+    return qr
 
 
 def _disclosure(file: Path) -> DisclosureFile | None:

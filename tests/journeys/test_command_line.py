@@ -1,5 +1,6 @@
 """The command line as people and scripts use it: words, JSON, exit codes."""
 
+import io
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import segno
 
 from chain.local.node import LocalNode, free_port
 from nftsvc.core.unixfs import cid_of_bytes
@@ -80,6 +82,29 @@ def test_issue__same_key_twice__is_one_issuance(folder: Path, service: Service) 
     )
     first, second = (json.loads(nftsvc(*command)[1]) for _ in range(2))
     assert first["id"] == second["id"]
+
+
+def test_issue__qr__is_the_code_of_the_buyers_link(folder: Path, service: Service) -> None:
+    command = (
+        *("issue", "deal", folder / "deal.json", folder / "contract.pdf"),
+        *("--idempotency-key", "with-its-code", "--service", service.url),
+        *("--token-file", folder / "platform" / "api-token"),
+    )
+    link = json.loads(nftsvc(*command, "--json")[1])["links"]["verify"]
+    code, out, err = nftsvc(*command, "--qr")
+    expected = io.StringIO()
+    segno.make(link, error="m", micro=False).terminal(out=expected, compact=True, border=2)
+    assert code == 0, err
+    assert out.endswith(expected.getvalue())
+    assert expected.getvalue() not in nftsvc(*command)[1]
+
+
+def test_issue__qr_and_json__are_refused_before_anything_is_sent(folder: Path) -> None:
+    code, out, _ = nftsvc(
+        *("issue", "deal", folder / "deal.json", folder / "contract.pdf", "--qr", "--json"),
+        *("--service", "http://127.0.0.1:1"),
+    )
+    assert (code, json.loads(out)["error"]["code"]) == (64, "usage")
 
 
 @pytest.mark.parametrize(
