@@ -1,6 +1,7 @@
 """The page of one asset: what it shows, and from where."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -64,8 +65,12 @@ def test_asset__deal__sealed_and_its_history_told(register: Register, open_page:
 
 
 @pytest.mark.parametrize(("language", "word"), [("en", "Erased"), ("ko", "삭제됨")])
-def test_asset__erased_deal__says_so_and_its_record_holds(
-    register: Register, open_page: Open, language: str, word: str
+def test_asset__erased_deal__says_so_and_who_kept_it_still_proves_it(
+    register: Register,
+    open_page: Open,
+    file_of: Callable[[bytes, str], Path],
+    language: str,
+    word: str,
 ) -> None:
     files = [("contract.pdf", CONTRACT, "application/pdf")]
     erased = register.service.issue("deals", "deal", deal(), files=files)
@@ -79,6 +84,9 @@ def test_asset__erased_deal__says_so_and_its_record_holds(
     assert page.page.locator(".answer").get_attribute("data-verdict") == "AUTHENTIC"
     assert page.page.locator(".badge[data-open=false]").inner_text() == word
     assert page.page.locator("[data-erased] time").is_visible()
+    page.open(f"{register.service.url}/verify#{erased['links']['verify'].partition('#')[2]}")
+    page.drop(file_of(CONTRACT, "kept.pdf"))
+    assert page.verdict() == "AUTHENTIC"
 
 
 def test_asset__any_way_to_name_the_token__the_same_page(

@@ -1,9 +1,10 @@
 """The audit of the stores: what was lost is found, mended from another, and never forgotten."""
 
+import asyncio
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,7 @@ from nftsvc.core.keys import Erasure
 from nftsvc.core.types import Digest, digest_of
 from nftsvc.core.unixfs import CHUNK_BYTES
 from nftsvc.flows.store_audit import StoreAudit
-from nftsvc.ports import Audits, ContentStore
+from nftsvc.ports import Audits, Clock, ContentStore
 from tests.kubo import KuboNode, new_node
 from tests.ports.test_ledger import DEAL, NOW, request
 
@@ -50,12 +51,14 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Audits]:
     await database.stop()
 
 
-def auditing(audits: Audits, *stores: ContentStore, wanted: int = 2) -> StoreAudit:
+def auditing(
+    audits: Audits, *stores: ContentStore, wanted: int = 2, clock: Clock | None = None
+) -> StoreAudit:
     return StoreAudit(
         audits=audits,
         contents=ReplicatedStore(stores, wanted=wanted),
         wanted=wanted,
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         random=random.Random(5),
     )
 
@@ -230,6 +233,52 @@ async def test_audit__no_store_has_it_whole__is_an_alarm_until_one_has_it_again(
     await kept(data, a)
     await audit.look_at(content, whole=True)
     assert (await audit.report()).lacking == 0
+    assert await b.verify(content.cid) == len(data)
+
+
+class JumpingClock(SystemClock):
+    """A wall clock that is set hours forward and back while somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.jumps = 0
+
+    def now(self) -> datetime:
+        hours = dict(enumerate((0, 9, -9, 30))).get(self.jumps, -30)
+        return super().now() + timedelta(hours=hours)
+
+    async def sleep(self, seconds: float) -> None:
+        self.jumps += 1
+        await super().sleep(seconds / 100)
+
+
+async def test_run__clock_jumps_forward_and_back__audits_go_on_until_the_alarm_ends(
+    sqlite: Audits,
+) -> None:
+    a, b, clock = MemoryStore(name="a"), MemoryStore(name="b"), JumpingClock()
+    data = os.urandom(CHUNK_BYTES * 2)
+    content = await kept(data, a, b)
+    lose(a, content.cid)
+    lose(b, content.cid)
+    audit = auditing(sqlite, a, b, clock=clock)
+    await audit.look_at(content, whole=True)
+    assert (await audit.report()).lacking == 1
+    running = asyncio.create_task(audit.run(every=1.0))
+    try:
+        async with asyncio.timeout(60):
+            while clock.jumps < 6:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            assert (await audit.report()).lacking == 1
+            await kept(data, a)
+            while (await audit.report()).lacking:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    # The last look is the last that was taken, not the one with the latest time.
+    assert {r.store: r.last_result for r in await sqlite.records()} == {
+        "a": R.WHOLE,
+        "b": R.REPAIRED,
+    }
     assert await b.verify(content.cid) == len(data)
 
 
