@@ -107,7 +107,8 @@ contract ExportAttacksTest is AttacksBehavior {
         );
         bytes memory refusal =
             abi.encodeWithSelector(IExportContract.Consent_InvalidSignature.selector, buyer);
-        (ExportContract first, uint256 number, uint256 time) = (export, block.number, block.timestamp);
+        (ExportContract first, uint256 number, uint256 time) =
+            (export, vm.getBlockNumber(), vm.getBlockTimestamp());
         setUp();
         vm.roll(first.recordOf(ID).headBlock);
         vm.prank(issuer);
