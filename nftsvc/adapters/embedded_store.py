@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Self
 
 from nftsvc.adapters.incoming import Incoming, sync_folder
 from nftsvc.adapters.packs import MOST_BYTES, Packs
@@ -38,6 +38,8 @@ _FULL_INDEX: Final = frozenset(
 _SMALL_AT_ONCE: Final = 8
 _LARGE_AT_ONCE: Final = 4
 _MOST_TOGETHER: Final = 4096
+_TOGETHER_BYTES: Final = 4 * 1024 * 1024
+"""So much of a larger content is written, or read, at once: a thread for each block costs more."""
 
 
 class EmbeddedStore(CheckedStore):
@@ -222,9 +224,11 @@ class EmbeddedStore(CheckedStore):
         if second is None:
             return first
         async with self._large, self._writing() as writing:
-            await asyncio.to_thread(writing.write, car.section(first) + car.section(second))
-            async for block in blocks:
-                await asyncio.to_thread(writing.write, car.section(block))
+            async with _WritingBehind(writing) as behind:
+                await behind.write(car.section(first))
+                await behind.write(car.section(second))
+                async for block in blocks:
+                    await behind.write(car.section(block))
             await asyncio.to_thread(self._settle, writing, upload.root)
         return None
 
@@ -362,6 +366,40 @@ class _Group:
         return len(self.blocks) >= _MOST_TOGETHER or self.size > MOST_BYTES - CHUNK_BYTES
 
 
+class _WritingBehind:
+    """Writes to a file in a thread, some blocks at a time, while the next ones are made."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._writing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            await self._flush()
+        if self._writing is not None:
+            # What is being written is waited for in any case: the file is closed next.
+            (outcome,) = await asyncio.gather(self._writing, return_exceptions=True)
+            if kind is None and outcome is not None:
+                raise outcome
+
+    async def write(self, data: bytes) -> None:
+        self._waiting.append(data)
+        self._size += len(data)
+        if self._size >= _TOGETHER_BYTES:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        if self._writing is not None:
+            await self._writing
+        data, self._waiting, self._size = self._waiting, [], 0
+        self._writing = asyncio.create_task(asyncio.to_thread(self._file.writelines, data))
+
+
 class _BlockInHand:
     """The one block of a packed content, as it was found."""
 
@@ -380,7 +418,8 @@ class _CarReader:
 
     def __init__(self, path: Path, *, store: str) -> None:
         self._store = store
-        self._file = path.open("rb")
+        self._file = path.open("rb", buffering=0)
+        self._ahead, self._ahead_from = b"", 0
         try:
             self.roots = car.read_roots(self._file)
             self._places = {cid: place for cid, *place in car.index(self._file)}
@@ -392,10 +431,14 @@ class _CarReader:
         place = self._places.get(cid)
         if place is None:
             raise ContentMissing(str(cid), store=self._store)
+        start, size = place
         try:
-            return await asyncio.to_thread(self._read, *place)
+            if not self._is_ahead(start, size):
+                await asyncio.to_thread(self._read_ahead, start, size)
         except OSError as error:
             raise ContentUnavailable(f"cannot read {cid}: {error.strerror}") from error
+        begin = start - self._ahead_from
+        return self._ahead[begin : begin + size]
 
     async def close(self) -> None:
         self.shut()
@@ -403,8 +446,13 @@ class _CarReader:
     def shut(self) -> None:
         self._file.close()
 
-    def _read(self, start: int, size: int) -> bytes:
-        return os.pread(self._file.fileno(), size, start)
+    def _is_ahead(self, start: int, size: int) -> bool:
+        return self._ahead_from <= start and start + size <= self._ahead_from + len(self._ahead)
+
+    def _read_ahead(self, start: int, size: int) -> None:
+        """This block, and those that lie behind it: they are asked for next."""
+        self._ahead = os.pread(self._file.fileno(), max(size, _TOGETHER_BYTES), start)
+        self._ahead_from = start
 
 
 def _from_outside(archive: Path) -> _CarReader:

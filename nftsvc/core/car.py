@@ -12,6 +12,7 @@ from nftsvc.core.errors import InvalidCid
 from nftsvc.core.unixfs import MAX_BLOCK_BYTES, Block
 
 _CID_BYTES: Final = 36
+_LENGTH_BYTES: Final = 10
 # DAG-CBOR: {"roots": [42(h'00' + CID), ...], "version": 1}
 _BEFORE_ROOTS: Final = b"\xa2\x65roots"
 _BEFORE_ROOT: Final = b"\xd8\x2a\x58\x25\x00"
@@ -59,7 +60,7 @@ def read_root(source: BinaryIO) -> Cid:
 def read_roots(source: BinaryIO) -> list[Cid]:
     """Read the header. Raises `MalformedCar`."""
     begin = source.tell()
-    length, prefix = _length(source.read(10))
+    length, prefix = _length(source.read(_LENGTH_BYTES))
     if prefix is None or length > _MAX_HEADER_BYTES:
         raise MalformedCar("the header has no length, or one that no header needs")
     source.seek(begin + prefix)
@@ -90,11 +91,11 @@ def index(source: BinaryIO) -> Iterator[tuple[Cid, int, int]]:
     end = source.tell()
     while position < end:
         source.seek(position)
-        length, begin = _length(source.read(10))
+        head = source.read(_LENGTH_BYTES + _CID_BYTES)
+        length, begin = _length(head[:_LENGTH_BYTES])
         if begin is None:
             raise MalformedCar(f"no length at byte {position}")
-        source.seek(position + begin)
-        name = source.read(_CID_BYTES)
+        name = head[begin : begin + _CID_BYTES]
         try:
             cid = Cid.from_bytes(name[:34] if name[:2] == b"\x12\x20" else name)
         except InvalidCid as error:

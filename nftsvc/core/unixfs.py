@@ -41,13 +41,16 @@ class UnixfsBuilder:
     def feed(self, data: bytes) -> Iterator[Block]:
         """Take `data`; gives the blocks that are complete. Consume it before feeding more."""
         self.size += len(data)
-        self._pending += data
         # A full chunk is held back until more comes: the last one may be the only one.
-        start = 0
-        while len(self._pending) - start > CHUNK_BYTES:
-            yield from self._leaf(bytes(self._pending[start : start + CHUNK_BYTES]))
+        if len(self._pending) + len(data) <= CHUNK_BYTES:
+            self._pending += data
+            return
+        start = CHUNK_BYTES - len(self._pending)
+        yield from self._leaf(bytes(self._pending) + data[:start])
+        while len(data) - start > CHUNK_BYTES:
+            yield from self._leaf(data[start : start + CHUNK_BYTES])
             start += CHUNK_BYTES
-        del self._pending[:start]
+        self._pending[:] = data[start:]
 
     def finish(self) -> Iterator[Block]:
         """The rest of the blocks, the root last."""
