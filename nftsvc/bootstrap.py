@@ -638,7 +638,9 @@ class Application:
         )
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.create_task(work))
+        task = asyncio.create_task(work)
+        task.add_done_callback(_tell_if_failed)
+        self._tasks.append(task)
 
 
 def bootstrap(
@@ -799,6 +801,12 @@ def _custody(settings: Settings, deployment: Deployment) -> Address:
 
 def _failed(task: asyncio.Task[None]) -> bool:
     return task.done() and not task.cancelled() and task.exception() is not None
+
+
+def _tell_if_failed(task: asyncio.Task[None]) -> None:
+    if _failed(task):
+        name = getattr(task.get_coro(), "__qualname__", "a loop")
+        _log.critical("%s ended: restart this process", name, exc_info=task.exception())
 
 
 def _state(answer: object) -> str:

@@ -97,7 +97,7 @@ class _Connection:
         return answer
 
 
-async def _single(connection: _Connection, numbers: range) -> list[str]:
+def _single(numbers: range) -> "_Post":
     (number,) = numbers
     body = (
         f"--{_BOUNDARY}\r\nContent-Disposition: form-data; name=deal\r\n"
@@ -110,41 +110,58 @@ async def _single(connection: _Connection, numbers: range) -> list[str]:
         "Idempotency-Key": f"load-{number}",
         "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}",
     }
-    return [json.loads(await connection.post("/v1/deals", headers, body))["id"]]
+    return _Post("/v1/deals", headers, body, numbers)
 
 
-async def _batch(connection: _Connection, numbers: range) -> list[str]:
+def _batch(numbers: range) -> "_Post":
     body = b"".join(json.dumps(item(number)).encode() + b"\n" for number in numbers)
     headers = {"Content-Type": "application/x-ndjson"}
-    answer = await connection.post("/v1/deals:batch", headers, body)
-    lines = [json.loads(line) for line in answer.splitlines()]
-    if any(line["status"] != 202 for line in lines) or len(lines) != len(numbers):
-        raise SystemExit(f"refused: {[line for line in lines if line['status'] != 202][:3]}")
-    return [line["issuance"]["id"] for line in lines]
+    return _Post("/v1/deals:batch", headers, body, numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """A request, made before the clock runs: the service is measured, not the load."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    numbers: range
+
+    def issuances(self, answer: bytes) -> list[str]:
+        """What was accepted, which must be all of it."""
+        if len(self.numbers) == 1 and not self.path.endswith(":batch"):
+            return [json.loads(answer)["id"]]
+        lines = [json.loads(line) for line in answer.splitlines()]
+        refused = [line for line in lines if line["status"] != 202]
+        if refused or len(lines) != len(self.numbers):
+            raise SystemExit(f"refused: {refused[:3]}")
+        return [line["issuance"]["id"] for line in lines]
 
 
 async def send(url: str, load: Load) -> list[tuple[str, float]]:
     """Each issuance with the time at which its request began to be sent."""
-    way = _single if load.way == "single" else _batch
+    post = _single if load.way == "single" else _batch
     most = 1 if load.way == "single" else ITEMS
     if load.rate:
         # A steady rate: what comes together in a tenth of a second.
         most = min(most, max(1, int(load.rate / 10)))
-    shares = [range(n, min(n + most, load.count)) for n in range(0, load.count, most)]
-    shares.reverse()
-    began, answers = time.time(), list[tuple[str, float]]()
+    posts = [post(range(n, min(n + most, load.count))) for n in range(0, load.count, most)]
+    posts.reverse()
+    began, answers = time.time(), list[tuple[float, _Post, bytes]]()
 
     async def client() -> None:
         connection = _Connection(url)
-        while shares:
-            numbers = shares.pop()
+        while posts:
+            next_ = posts.pop()
             if load.rate:
-                await asyncio.sleep(began + numbers.start / load.rate - time.time())
+                await asyncio.sleep(began + next_.numbers.start / load.rate - time.time())
             sent = time.time()
-            answers.extend((id_, sent) for id_ in await way(connection, numbers))
+            answer = await connection.post(next_.path, next_.headers, next_.body)
+            answers.append((sent, next_, answer))
 
     await asyncio.gather(*(client() for _ in range(CLIENTS[load.way])))
-    return answers
+    return [(id_, sent) for sent, asked, answer in answers for id_ in asked.issuances(answer)]
 
 
 def main() -> None:

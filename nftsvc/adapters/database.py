@@ -1,6 +1,6 @@
 """One SQL database, SQLite or PostgreSQL alike: connections, transactions, errors."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from pathlib import Path
@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from nftsvc.adapters import sqlite_driver
 from nftsvc.adapters.ledger_tables import leases
 from nftsvc.adapters.migrations import migrate
 from nftsvc.core.errors import DiskFull, LeaseLost, LedgerUnavailable, Misconfigured
@@ -54,6 +55,7 @@ class Database:
         self._url = url
         self._engine = _engine(url)
         self._fence: Fence | None = None
+        self._inserts: dict[tuple[str, tuple[str, ...], bool], _Insert] = {}
 
     def fenced(self, fence: Fence) -> "Database":
         """The same connections; each transaction that writes begins with a look at the fence.
@@ -141,6 +143,30 @@ class Database:
         dialect = sqlite if self.dialect == "sqlite" else postgresql
         return dialect.insert(table).on_conflict_do_nothing()
 
+    async def insert_all(
+        self,
+        connection: AsyncConnection,
+        table: sa.Table,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        only_new: bool = False,
+    ) -> None:
+        """Insert rows that all have the same columns; with `only_new` those that are not there.
+
+        They are made ready for the driver here: SQLAlchemy looks at each of them as if it were
+        another statement, which for thousands of rows costs more than to write them.
+        """
+        if rows:
+            statement = self._insert(table, tuple(rows[0]), only_new=only_new)
+            await connection.exec_driver_sql(statement.sql, statement.parameters(rows))
+
+    def _insert(self, table: sa.Table, columns: tuple[str, ...], *, only_new: bool) -> "_Insert":
+        known = (table.name, columns, only_new)
+        if known not in self._inserts:
+            insert = self.insert_new(table) if only_new else sa.insert(table)
+            self._inserts[known] = _Insert(insert, columns, self._engine.dialect)
+        return self._inserts[known]
+
     @asynccontextmanager
     async def _transaction(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         try:
@@ -153,6 +179,29 @@ class Database:
             raise LedgerUnavailable(f"the database did not answer: {cause}") from error
         except OSError as error:
             raise LedgerUnavailable(f"the database did not answer: {error}") from error
+
+
+class _Insert:
+    """An INSERT as the driver takes it, for rows with these columns."""
+
+    def __init__(self, insert: sa.Insert, columns: Sequence[str], dialect: sa.Dialect) -> None:
+        compiled = insert.compile(dialect=dialect, column_keys=list(columns))
+        self.sql = str(compiled)
+        self._by_place = compiled.positional
+        names = compiled.positiontup or columns
+        self._columns = [(n, insert.table.c[n].type.bind_processor(dialect)) for n in names]
+
+    def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """The values of each row, as the driver wants them."""
+        values = [
+            [row[name] for row in rows] if process is None else [process(row[name]) for row in rows]
+            for name, process in self._columns
+        ]
+        by_row = zip(*values, strict=True)
+        if self._by_place:
+            return list(by_row)
+        names = [name for name, _ in self._columns]
+        return [dict(zip(names, row, strict=True)) for row in by_row]
 
 
 async def _check(connection: AsyncConnection, fence: Fence) -> None:
@@ -176,7 +225,10 @@ def _engine(url: sa.URL, *, minds_references: bool = True) -> AsyncEngine:
             pool_size=10,
             max_overflow=10,
         )
-    engine = create_async_engine(url, pool_size=4, max_overflow=4)
+    path = url.database or ""
+    engine = create_async_engine(
+        url, async_creator=lambda: sqlite_driver.connect(path), pool_size=4, max_overflow=4
+    )
 
     @sa.event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nftsvc.adapters import key_tables as k
 from nftsvc.adapters import ledger_tables as t
+from nftsvc.adapters.sql_among import among
 from nftsvc.core.assets import Envelope, Failure, Issuance, KeptDocument, TransactionSeen
 from nftsvc.core.cid import Cid
 from nftsvc.core.history import Block, RecordEvent, RecordKind
@@ -39,13 +40,16 @@ async def read_issuances(
 ) -> tuple[Issuance, ...]:
     """The issuances that `where` selects, in the order of their acceptance.
 
-    Without `whole` their envelopes and changes are left out, which no journey needs.
+    Without `whole` what is sealed and their changes are left out, which no journey needs.
     """
-    rows = (
-        await connection.execute(
-            sa.select(t.issuances).where(where).order_by(t.issuances.c.ordinal)
-        )
-    ).all()
+    kept = [t.manifests.c.manifest, *([t.manifests.c.private] if whole else [])]
+    query = (
+        sa.select(t.issuances, *kept)
+        .outerjoin(t.manifests, t.manifests.c.issuance == t.issuances.c.id)
+        .where(where)
+        .order_by(t.issuances.c.ordinal)
+    )
+    rows = (await connection.execute(query)).all()
     ids = [row.id for row in rows]
     batches = {row.batch for row in rows if row.batch is not None}
     documents = await _grouped(connection, t.documents, t.documents.c.position, ids)
@@ -67,9 +71,9 @@ async def read_issuances(
             issuer=Address(row.issuer),
             status=IssuanceStatus(row.status),
             accepted_at=row.accepted_at,
-            manifest=row.manifest,
+            manifest=row.manifest or b"",
             documents=tuple(map(document_of, documents[row.id])),
-            private=row.private,
+            private=(row.private or b"") if whole else b"",
             envelopes=tuple(Envelope(e.recipient, e.sealed) for e in envelopes[row.id]),
             changes=tuple(
                 StatusChange(IssuanceStatus(c.status), c.at, c.cause) for c in changes[row.id]
@@ -201,7 +205,7 @@ async def advance(
     """Move the issuances that stand at `current`, each with its event; gives how many moved."""
     if not may_become(current, to):
         raise ValueError(f"an issuance that is {current} cannot become {to}")
-    standing = sa.and_(t.issuances.c.id.in_(list(issuances)), t.issuances.c.status == current.value)
+    standing = sa.and_(among(t.issuances.c.id, issuances), t.issuances.c.status == current.value)
     # Locked first (on PostgreSQL; SQLite has one writer): of two workers one finds nothing left.
     moving = (
         sa.select(
@@ -232,14 +236,14 @@ async def _grouped(
     connection: AsyncConnection, table: sa.Table, order: sa.Column[Any], ids: Sequence[str]
 ) -> defaultdict[str, list[Any]]:
     found: defaultdict[str, list[Any]] = defaultdict(list)
-    query = sa.select(table).where(table.c.issuance.in_(ids)).order_by(order)
+    query = sa.select(table).where(among(table.c.issuance, ids)).order_by(order)
     for row in await connection.execute(query):
         found[row.issuance].append(row)
     return found
 
 
 async def _adopted(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, TransactionSeen]:
-    query = sa.select(t.adoptions).where(t.adoptions.c.issuance.in_(ids))
+    query = sa.select(t.adoptions).where(among(t.adoptions.c.issuance, ids))
     return {
         row.issuance: TransactionSeen(TransactionHash(row.hash), BlockNumber(row.block))
         for row in await connection.execute(query)

@@ -53,8 +53,6 @@ issuances: Final = sa.Table(
     sa.Column("contract", sa.String(42), nullable=False),
     sa.Column("token_id", Hex32, nullable=False, unique=True),
     sa.Column("holder", sa.String(42), nullable=False),
-    sa.Column("manifest", sa.LargeBinary, nullable=False),
-    sa.Column("private", sa.LargeBinary, nullable=False),
     sa.Column("status", sa.String(12), nullable=False),
     sa.Column("accepted_at", Instant, nullable=False),
     sa.Column("batch", sa.String(40)),
@@ -94,6 +92,15 @@ sa.Index(
     unique=True,
     sqlite_where=STANDS,
     postgresql_where=STANDS,
+)
+
+# Apart from the row that changes with every status: SQLite writes a changed row as a whole.
+manifests: Final = sa.Table(
+    "manifests",
+    metadata,
+    sa.Column("issuance", sa.ForeignKey("issuances.id"), primary_key=True),
+    sa.Column("manifest", sa.LargeBinary, nullable=False),
+    sa.Column("private", sa.LargeBinary, nullable=False),
 )
 
 issuance_events: Final = sa.Table(

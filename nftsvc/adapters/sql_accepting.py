@@ -1,7 +1,7 @@
 """Requests in SQL: many of them in one transaction, with the small files that they hold."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,6 +10,7 @@ from nftsvc.adapters import key_tables as k
 from nftsvc.adapters import ledger_rows as rows
 from nftsvc.adapters import ledger_tables as t
 from nftsvc.adapters.database import Database
+from nftsvc.adapters.sql_among import among
 from nftsvc.adapters.sql_keys import insert_keys
 from nftsvc.core.assets import Issuance, IssuanceRequest
 from nftsvc.core.errors import (
@@ -23,9 +24,6 @@ from nftsvc.core.issuance import ACCEPTED_CAUSE, IssuanceStatus, Way
 from nftsvc.core.manifest import manifest_digest
 from nftsvc.core.types import AnchorId, IssuanceId
 from nftsvc.ports import KnownRequest
-
-AT_ONCE: Final = 500
-"""Ids in one statement: databases bound how many parameters it may have."""
 
 
 class SqlAccepting:
@@ -51,13 +49,13 @@ class SqlAccepting:
                 }
                 for key in sorted(first)
             ]
-            if keys:
-                await connection.execute(self._database.insert_new(t.idempotency_keys), keys)
+            await self._database.insert_all(connection, t.idempotency_keys, keys, only_new=True)
             known = await _known(connection, {r.idempotency_key for r in requests})
             if not first.keys() <= known.keys():
                 raise LedgerUnavailable("an idempotency key vanished while it was written")
             new = [r for r in first.values() if known[r.idempotency_key].issuance == r.issuance]
-            await _insert(connection, new)
+            for table, values in _rows(new):
+                await self._database.insert_all(connection, table, values)
             await insert_keys(connection, self._database, new)
         return [_answer(request, known.get(request.idempotency_key)) for request in requests]
 
@@ -66,30 +64,27 @@ class SqlAccepting:
             return await _known(connection, keys)
 
     async def issuances(self, ids: Collection[IssuanceId]) -> Mapping[IssuanceId, Issuance]:
-        found: dict[IssuanceId, Issuance] = {}
         async with self._database.reading() as connection:
-            for share in _shares(ids):
-                for issuance in await rows.read_issuances(connection, t.issuances.c.id.in_(share)):
-                    found[issuance.issuance] = issuance
-        return found
+            return {
+                issuance.issuance: issuance
+                for issuance in await rows.read_issuances(connection, among(t.issuances.c.id, ids))
+            }
 
     async def held(
         self, issuances: Collection[IssuanceId]
     ) -> Mapping[tuple[IssuanceId, int], bytes]:
-        found: dict[tuple[IssuanceId, int], bytes] = {}
+        query = sa.select(t.held_files).where(among(t.held_files.c.issuance, issuances))
         async with self._database.reading() as connection:
-            for ids in _shares(issuances):
-                query = sa.select(t.held_files).where(t.held_files.c.issuance.in_(ids))
-                for row in await connection.execute(query):
-                    found[IssuanceId(row.issuance), row.position] = row.data
-        return found
+            return {
+                (IssuanceId(row.issuance), row.position): row.data
+                for row in await connection.execute(query)
+            }
 
     async def drop_held(self, issuances: Collection[IssuanceId]) -> None:
         async with self._database.writing() as connection:
-            for ids in _shares(issuances):
-                await connection.execute(
-                    sa.delete(t.held_files).where(t.held_files.c.issuance.in_(ids))
-                )
+            await connection.execute(
+                sa.delete(t.held_files).where(among(t.held_files.c.issuance, issuances))
+            )
 
 
 async def _closed(
@@ -150,32 +145,24 @@ def _answer(request: IssuanceRequest, known: KnownRequest | None) -> IssuanceId 
     return known.issuance
 
 
-def _shares(items: Collection[str]) -> list[list[str]]:
-    listed = list(items)
-    return [listed[start : start + AT_ONCE] for start in range(0, len(listed), AT_ONCE)]
-
-
 async def _known(connection: AsyncConnection, keys: Collection[str]) -> dict[str, KnownRequest]:
-    found: dict[str, KnownRequest] = {}
     table = t.idempotency_keys.c
-    for share in _shares(keys):
-        query = sa.select(table.key, table.fingerprint, table.issuance).where(table.key.in_(share))
-        for key, fingerprint, issuance in await connection.execute(query):
-            found[key] = KnownRequest(fingerprint, IssuanceId(issuance))
-    return found
+    query = sa.select(table.key, table.fingerprint, table.issuance).where(among(table.key, keys))
+    return {
+        key: KnownRequest(fingerprint, IssuanceId(issuance))
+        for key, fingerprint, issuance in await connection.execute(query)
+    }
 
 
-async def _insert(connection: AsyncConnection, requests: Sequence[IssuanceRequest]) -> None:
-    tables: tuple[tuple[sa.Table, list[dict[str, Any]]], ...] = (
+def _rows(requests: Sequence[IssuanceRequest]) -> list[tuple[sa.Table, list[dict[str, Any]]]]:
+    return [
         (t.issuances, [_issuance_row(request) for request in requests]),
+        (t.manifests, [_manifest_row(request) for request in requests]),
         (t.documents, [row for request in requests for row in _document_rows(request)]),
         (t.envelopes, [row for request in requests for row in _envelope_rows(request)]),
         (t.held_files, [row for request in requests for row in _held_rows(request)]),
         (t.issuance_events, [_event_row(request) for request in requests]),
-    )
-    for table, values in tables:
-        if values:
-            await connection.execute(sa.insert(table), values)
+    ]
 
 
 def _issuance_row(request: IssuanceRequest) -> dict[str, Any]:
@@ -188,8 +175,6 @@ def _issuance_row(request: IssuanceRequest) -> dict[str, Any]:
         "contract": request.asset.contract,
         "token_id": token_id if amends is None else manifest_digest(request.manifest).hex(),
         "holder": request.holder,
-        "manifest": request.manifest,
-        "private": request.private,
         "status": IssuanceStatus.ACCEPTED.value,
         "accepted_at": request.accepted_at,
         "issuer": request.issuer,
@@ -197,6 +182,14 @@ def _issuance_row(request: IssuanceRequest) -> dict[str, Any]:
         "anchor": request.anchor,
         "version": request.version,
         "amends": amends,
+    }
+
+
+def _manifest_row(request: IssuanceRequest) -> dict[str, Any]:
+    return {
+        "issuance": request.issuance,
+        "manifest": request.manifest,
+        "private": request.private,
     }
 
 

@@ -114,8 +114,6 @@ class SqlAnchoring:
                     token_id=root.hex(),
                     holder=issuer,
                     issuer=issuer,
-                    manifest=b"",
-                    private=b"",
                     status=IssuanceStatus.STORED.value,
                     accepted_at=at,
                 )

@@ -154,7 +154,7 @@ class SqlKeys(KeyLedger):
             for table in (k.asset_keys, t.envelopes, t.held_files):
                 await connection.execute(sa.delete(table).where(table.c.issuance == issuance))
             await connection.execute(
-                sa.update(t.issuances).where(t.issuances.c.id == issuance).values(private=b"")
+                sa.update(t.manifests).where(t.manifests.c.issuance == issuance).values(private=b"")
             )
             # The key may be the contract's number, and the fingerprint confirms a guessed deal.
             await connection.execute(
@@ -165,7 +165,9 @@ class SqlKeys(KeyLedger):
             )
 
     async def compact(self) -> None:
-        await self._database.compact([t.envelopes, k.asset_keys, t.idempotency_keys, t.issuances])
+        await self._database.compact(
+            [t.envelopes, k.asset_keys, t.idempotency_keys, t.manifests, t.issuances]
+        )
 
     async def finish_erasure(self, issuance: IssuanceId, *, at: datetime) -> None:
         async with self._database.writing() as connection:
@@ -183,8 +185,7 @@ async def insert_keys(
     rows = [key_row(r.issuance, r.key) for r in requests if r.key is not None]
     for kek in sorted({KekId(row["kek"]) for row in rows}):
         await claim_kek(connection, database, kek)
-    if rows:
-        await connection.execute(sa.insert(k.asset_keys), rows)
+    await database.insert_all(connection, k.asset_keys, rows)
 
 
 async def claim_kek(connection: AsyncConnection, database: Database, kek: KekId) -> None:

@@ -16,6 +16,7 @@ from nftsvc.adapters import ledger_rows as rows
 from nftsvc.adapters import ledger_tables as t
 from nftsvc.adapters.database import Database
 from nftsvc.adapters.sql_accepting import SqlAccepting
+from nftsvc.adapters.sql_among import among
 from nftsvc.adapters.sql_anchoring import SqlAnchoring
 from nftsvc.adapters.sql_records import SqlRecords
 from nftsvc.adapters.sql_transactions import SqlTransactions
@@ -139,7 +140,7 @@ class SqlLedger(SqlAccepting, SqlAnchoring, SqlTransactions, SqlRecords, Ledger)
                 sa.insert(t.batches).values(id=batch, kind=kind.value, at=at, finished=False)
             )
             await connection.execute(
-                sa.update(t.issuances).where(t.issuances.c.id.in_(ids)).values(batch=batch)
+                sa.update(t.issuances).where(among(t.issuances.c.id, ids)).values(batch=batch)
             )
         return batch
 
@@ -171,7 +172,7 @@ class SqlLedger(SqlAccepting, SqlAnchoring, SqlTransactions, SqlRecords, Ledger)
         async with self._database.writing() as connection:
             await connection.execute(
                 sa.update(t.issuances)
-                .where(t.issuances.c.id.in_(list(issuances)), t.issuances.c.status.in_(waiting))
+                .where(among(t.issuances.c.id, issuances), t.issuances.c.status.in_(waiting))
                 .values(batch=None)
             )
 

@@ -41,14 +41,11 @@ class SqlRecords:
         self, blocks: Sequence[Block], events: Sequence[RecordEvent], *, finalized: BlockNumber
     ) -> None:
         async with self._database.writing() as connection:
-            if events:
-                await connection.execute(
-                    self._database.insert_new(t.records), [*map(rows.record_row, events)]
-                )
-            if blocks:
-                await connection.execute(
-                    self._database.insert_new(t.blocks), [*map(rows.block_row, blocks)]
-                )
+            for table, new in (
+                (t.records, [*map(rows.record_row, events)]),
+                (t.blocks, [*map(rows.block_row, blocks)]),
+            ):
+                await self._database.insert_all(connection, table, new, only_new=True)
             await connection.execute(
                 self._database.insert_new(t.follower).values(id=1, finalized=finalized)
             )

@@ -5,8 +5,8 @@ and dag-pb blocks. Everything else is refused: a second spelling of one name is 
 readers start to disagree. Follows the multiformats CID specification.
 """
 
-import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -20,6 +20,13 @@ _SHA2_256: Final = b"\x12\x20"
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _V0_LENGTH: Final = 34
 _V1_LENGTH: Final = 36
+_V1_CHARACTERS: Final = -(-8 * _V1_LENGTH // 5)
+_LEFT_OVER: Final = (1 << (5 * _V1_CHARACTERS - 8 * _V1_LENGTH)) - 1
+_V1_BASE32: Final = re.compile(f"b[a-z2-7]{{{_V1_CHARACTERS}}}")
+_BASE32: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_DIGITS: Final = str.maketrans(_BASE32, "0123456789abcdefghijklmnopqrstuv")
+_PAIRS: Final = tuple(first + second for first in _BASE32 for second in _BASE32)
+_SHIFTS: Final = range(5 * _V1_CHARACTERS - 10, -10, -10)
 
 
 class Codec(IntEnum):
@@ -72,8 +79,8 @@ class Cid:
             cid = cls.from_bytes(_from_base58(text))
             spelled = cid.base58() if cid.version == 0 else ""
         elif text.startswith("b"):
-            cid = cls.from_bytes(_from_base32(text[1:]))
-            spelled = cid.base32() if cid.version == 1 else ""
+            cid = cls.from_bytes(_from_base32(text))
+            spelled = text
         elif text.startswith("f"):
             cid = cls.from_bytes(_from_base16(text[1:]))
             spelled = cid.base16() if cid.version == 1 else ""
@@ -127,17 +134,20 @@ class Cid:
 
 @lru_cache(8192)
 def _to_base32(data: bytes) -> str:
-    # The standard library writes it in Python, and one CID is written several times on its way.
-    return "b" + base64.b32encode(data).decode().lower().rstrip("=")
+    # The standard library's is slower, and one CID is written several times on its way.
+    value = int.from_bytes(data, "big") << _LEFT_OVER.bit_length()
+    return "b" + "".join([_PAIRS[value >> shift & 0x3FF] for shift in _SHIFTS])
 
 
 def _from_base32(text: str) -> bytes:
-    if not text.islower() or not text.isascii():
-        raise InvalidCid("base32 is written in lower case")
-    try:
-        return base64.b32decode(text.upper() + "=" * (-len(text) % 8))
-    except ValueError as error:
-        raise InvalidCid("not base32") from error
+    """Of one length, one alphabet and no bits left over: no two texts give the same bytes."""
+    if not _V1_BASE32.fullmatch(text):
+        raise InvalidCid(f"expected b and {_V1_CHARACTERS} characters of a-z2-7")
+    # Python reads digits of base 32 itself, though with another alphabet.
+    value = int(text[1:].translate(_DIGITS), 32)
+    if value & _LEFT_OVER:
+        raise InvalidCid("not the canonical spelling of the CID")
+    return (value >> _LEFT_OVER.bit_length()).to_bytes(_V1_LENGTH, "big")
 
 
 def _from_base16(text: str) -> bytes:

@@ -250,20 +250,21 @@ def _digests(disclosures: Sequence[Disclosure], *, least: int) -> list[str]:
 
 def _mixed(digests: list[str]) -> list[Json]:
     """Elements keep their order; decoys come between them anywhere."""
-    mixed = list(digests)
-    for decoy in _decoys(len(digests), least=LEAST_INSIDE):
-        mixed.insert(secrets.randbelow(len(mixed) + 1), decoy)
+    mixed = _decoys(len(digests), least=LEAST_INSIDE)
+    places = secrets.SystemRandom().sample(range(len(mixed) + len(digests)), len(digests))
+    for place, digest in zip(sorted(places), digests, strict=True):
+        mixed.insert(place, digest)
     return [{ELEMENT: digest} for digest in mixed]
 
 
 def _decoys(count: int, *, least: int) -> list[str]:
-    """RFC 9901 section 4.2.5, as many as bring `count` to a power of two, `least` at least."""
+    """RFC 9901 section 4.2.5, as many as bring `count` to a power of two, `least` at least.
+
+    Random bytes themselves: hashed once more they would look the same.
+    """
     missing = max(least, 1 << max(count - 1, 0).bit_length()) - count
     noise = secrets.token_bytes(32 * missing)
-    return [
-        encode_bytes(hashlib.sha256(noise[32 * place : 32 * place + 32]).digest())
-        for place in range(missing)
-    ]
+    return [encode_bytes(noise[start : start + 32]) for start in range(0, len(noise), 32)]
 
 
 def _is_whole(value: Json) -> bool:

@@ -4,6 +4,7 @@ A CID is not a file hash and a commitment is not a digest; each has its own type
 the type checker refuses one in the place of another.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -45,6 +46,7 @@ AnchorId = NewType("AnchorId", str)
 WorkerId = NewType("WorkerId", str)
 """One process of the service, from its start to its end."""
 
+_ADDRESS: Final = re.compile("0x[0-9a-fA-F]{40}")
 MAX_CHAIN_ID: Final = 2**53 - 1
 """Beyond it JavaScript loses digits, and browser and command line would read two chains."""
 
@@ -134,9 +136,9 @@ class AccountId:
 
 def parse_address(text: str, *, path: str = "address") -> Address:
     """Read a 20-byte address; mixed case must be a valid EIP-55 checksum. Raises `InvalidField`."""
-    digits = text.removeprefix("0x")
-    if len(text) != 42 or len(digits) != 40 or not _is_hex(digits):
+    if not _ADDRESS.fullmatch(text):
         raise InvalidField(path, reason="not-an-address", detail="expected 0x and 40 hex digits")
+    digits = text[2:]
     checksummed = _checksum(digits.lower())
     if digits not in (digits.lower(), digits.upper(), checksummed[2:]):
         raise InvalidField(path, reason="bad-checksum", detail="the EIP-55 checksum is wrong")
@@ -159,10 +161,6 @@ def _decimal(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or (len(text) > 1 and text[0] == "0"):
         raise ValueError(text)
     return int(text)
-
-
-def _is_hex(text: str) -> bool:
-    return all(c in "0123456789abcdefABCDEF" for c in text)
 
 
 @lru_cache(4096)

@@ -137,15 +137,15 @@ def naive(bench: Bench, count: int) -> float:
 
 def issued(running: Running, node: LocalNode, load: Load) -> dict[str, Any]:
     """Send a load, wait for its tokens; the rate, the spread, and what the cores did meanwhile."""
-    before, began = cores(running, node), time.time()
+    before = cores(running, node)
     answers = read_answers(load.run(running.service.url, running.platform.folder / "answers"))
     accepted = time.time()
     mined = running.until_mined(load.count)
-    ended = max(mined.values())
+    began, ended = min(answers.values()), max(mined.values())
     assert running.tokens(node) == load.count, "the chain holds another number of tokens"
     waits = sorted(mined[id_] - sent for id_, sent in answers.items())
     return {
-        "per_s": load.count / (ended - min(answers.values())),
+        "per_s": load.count / (ended - began),
         "accepted_per_s": load.count / (accepted - began),
         "p50_s": statistics.median(waits),
         "p99_s": waits[max(0, -(-99 * len(waits) // 100) - 1)],

@@ -14,7 +14,7 @@ from chain.local.node import LocalNode
 from nftsvc.adapters import spool
 from nftsvc.adapters.memory_store import MemoryStore, StoreFault
 from nftsvc.bootstrap import Adapters, Application, bootstrap
-from nftsvc.core.errors import DiskFull, InvalidMedia, NotFound
+from nftsvc.core.errors import ChainWiped, DiskFull, InvalidMedia, NotFound
 from nftsvc.core.types import AssetKind
 from nftsvc.flows.intake import Part
 from nftsvc.flows.views import IssuanceView
@@ -257,7 +257,7 @@ async def _once_followed(application: Application, token: str) -> None:
 
 
 async def test_chain__back_as_another_one__is_not_worked_on(
-    anvil_platform: Platform,
+    anvil_platform: Platform, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = anvil_platform.node.port
     anvil_platform.node.kill()
@@ -272,6 +272,10 @@ async def test_chain__back_as_another_one__is_not_worked_on(
                 await asyncio.sleep(0.1)
             assert (await application.readiness()).parts["follower"] == "chain-wiped"
             assert not (await application.health()).alive
+            told = [record for record in caplog.records if record.levelname == "CRITICAL"][-1]
+            assert told.message.endswith("ended: restart this process")
+            assert told.exc_info is not None
+            assert isinstance(told.exc_info[1], ChainWiped)
             assert (await application.issuance(accepted.id)).status == "accepted"
     finally:
         await application.stop()

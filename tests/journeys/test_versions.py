@@ -184,7 +184,7 @@ def test_asset__erased_after_an_amendment_that_failed__nothing_of_that_is_left(
     with closing(sqlite3.connect(own.folder / "data/ledger.sqlite")) as ledger:
         assert ledger.execute("SELECT issuance FROM asset_keys").fetchall() == []
         assert ledger.execute("SELECT issuance FROM envelopes").fetchall() == []
-        assert ledger.execute("SELECT DISTINCT private FROM issuances").fetchall() == [(b"",)]
+        assert ledger.execute("SELECT DISTINCT private FROM manifests").fetchall() == [(b"",)]
 
 
 def test_asset__of_a_key_that_is_gone__is_amended_by_a_colleague(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class Thief:
             with sqlite3.connect(path) as ledger:
                 rows = ledger.execute("SELECT kek, sealed FROM asset_keys").fetchall()
                 # What is longer than a page does not lie in one piece.
-                opened += [data for (data,) in ledger.execute("SELECT private FROM issuances")]
+                opened += [data for (data,) in ledger.execute("SELECT private FROM manifests")]
             ledger.close()
             for name, sealed in rows:
                 opened.append(await kek.unwrap(Wrapped(KekId(name), sealed)))

@@ -25,6 +25,8 @@ ACCOUNT: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 DOCUMENT: Final = "07" * 32
 CID: Final = "bafkreifm4e6udutkesinhmboe6nrmtn2b6kfhr2xmlkmsbmsjlocsmwfy4"
 
+MANIFEST: Final = b'{"issuer":"eip155:31337:%s"}' % ACCOUNT.encode()
+
 ROWS: Final[dict[str, dict[str, Any]]] = {
     "issuances": {
         "id": "iss-1",
@@ -33,7 +35,7 @@ ROWS: Final[dict[str, dict[str, Any]]] = {
         "contract": ACCOUNT,
         "token_id": f"{TOKEN:064x}",
         "holder": ACCOUNT,
-        "manifest": b'{"issuer":"eip155:31337:%s"}' % ACCOUNT.encode(),
+        "manifest": MANIFEST,
         "private": b"sealed",
         "status": "mined",
         "accepted_at": AT,
@@ -46,6 +48,7 @@ ROWS: Final[dict[str, dict[str, Any]]] = {
         "amends": None,
         "version": 1,
     },
+    "manifests": {"issuance": "iss-1", "manifest": MANIFEST, "private": b"sealed"},
     "issuance_events": {
         "issuance": "iss-1",
         "status": "accepted",
@@ -201,6 +204,7 @@ async def _read_everything(ledger: SqlLedger, tables: set[str]) -> None:
     issuance = await ledger.issuance(IssuanceId("iss-1"))
     assert issuance is not None
     assert (issuance.status, issuance.accepted_at.isoformat()) == (S.MINED, AT)
+    assert (issuance.manifest, issuance.private) == (MANIFEST, b"sealed")
     assert [change.status for change in issuance.changes] == [S.ACCEPTED]
     assert [document.name for document in issuance.documents] == ["a.pdf"]
     assert [envelope.sealed for envelope in issuance.envelopes] == [b"key"]
