@@ -36,11 +36,16 @@ from nftsvc.core.types import (
 
 
 async def read_issuances(
-    connection: AsyncConnection, where: sa.ColumnElement[bool], *, whole: bool = True
+    connection: AsyncConnection,
+    where: sa.ColumnElement[bool],
+    *,
+    whole: bool = True,
+    documents: bool = True,
 ) -> tuple[Issuance, ...]:
     """The issuances that `where` selects, in the order of their acceptance.
 
-    Without `whole` what is sealed and their changes are left out, which no journey needs.
+    Without `whole` what is sealed and their changes are left out, which no journey needs, and
+    without `documents` these.
     """
     kept = [t.manifests.c.manifest, *([t.manifests.c.private] if whole else [])]
     query = (
@@ -52,7 +57,9 @@ async def read_issuances(
     rows = (await connection.execute(query)).all()
     ids = [row.id for row in rows]
     batches = {row.batch for row in rows if row.batch is not None}
-    documents = await _grouped(connection, t.documents, t.documents.c.position, ids)
+    files = defaultdict[str, list[Any]](list)
+    if documents:
+        files = await _grouped(connection, t.documents, t.documents.c.position, ids)
     envelopes, changes = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
     keys, erasures = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
     if whole:
@@ -72,7 +79,7 @@ async def read_issuances(
             status=IssuanceStatus(row.status),
             accepted_at=row.accepted_at,
             manifest=row.manifest or b"",
-            documents=tuple(map(document_of, documents[row.id])),
+            documents=tuple(map(document_of, files[row.id])),
             private=(row.private or b"") if whole else b"",
             envelopes=tuple(Envelope(e.recipient, e.sealed) for e in envelopes[row.id]),
             changes=tuple(

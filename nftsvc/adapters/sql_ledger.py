@@ -153,9 +153,10 @@ class SqlLedger(SqlAccepting, SqlAnchoring, SqlTransactions, SqlRecords, Ledger)
         async with self._database.reading() as connection:
             return tuple(map(BatchId, (await connection.execute(query)).scalars()))
 
-    async def members(self, batch: BatchId) -> tuple[Issuance, ...]:
+    async def members(self, batch: BatchId, *, documents: bool = False) -> tuple[Issuance, ...]:
+        of_batch = t.issuances.c.batch == batch
         async with self._database.reading() as connection:
-            return await rows.read_issuances(connection, t.issuances.c.batch == batch, whole=False)
+            return await rows.read_issuances(connection, of_batch, whole=False, documents=documents)
 
     async def statuses(self, batch: BatchId) -> dict[IssuanceId, IssuanceStatus]:
         query = (

@@ -44,10 +44,13 @@ class Disclosure:
     value: Json = field(repr=False)
 
     @classmethod
-    def of(cls, name: str | None, value: Json) -> Self:
-        """Disclose a member, or an element where `name` is None, under a fresh 128-bit salt."""
-        salt = encode_bytes(secrets.token_bytes(SALT_BYTES))
-        content = [salt, value] if name is None else [salt, name, value]
+    def of(cls, name: str | None, value: Json, *, salt: bytes | None = None) -> Self:
+        """Disclose a member, or an element where `name` is None.
+
+        `salt` is 128 bits that were drawn for it alone; without one they are drawn here.
+        """
+        drawn = encode_bytes(secrets.token_bytes(SALT_BYTES) if salt is None else salt)
+        content = [drawn, value] if name is None else [drawn, name, value]
         return cls(encode_bytes(orjson.dumps(content)), name, value)
 
     @classmethod
@@ -102,7 +105,7 @@ class Revealed:
 def conceal(fields: Mapping[str, Json]) -> Concealed:
     """Take `fields` apart into disclosures, down to the last member and element."""
     disclosures: list[Disclosure] = []
-    tops = [Disclosure.of(name, _concealed(fields[name], disclosures)) for name in sorted(fields)]
+    tops = _disclosed([(name, fields[name]) for name in sorted(fields)], disclosures)
     return Concealed(tuple(_digests(tops, least=LEAST_AT_TOP)), (*tops, *disclosures))
 
 
@@ -232,14 +235,29 @@ class _Reading:
 
 def _concealed(value: Json, disclosures: list[Disclosure]) -> Json:
     if isinstance(value, dict):
-        members = [Disclosure.of(n, _concealed(v, disclosures)) for n, v in value.items()]
+        members = _disclosed(list(value.items()), disclosures)
         disclosures += members
         return {DIGESTS: list(_digests(members, least=LEAST_INSIDE))}
     if isinstance(value, list):
-        elements = [Disclosure.of(None, _concealed(item, disclosures)) for item in value]
+        elements = _disclosed([(None, item) for item in value], disclosures)
         disclosures += elements
         return _mixed([element.digest for element in elements])
     return value
+
+
+def _disclosed(
+    items: Sequence[tuple[str | None, Json]], disclosures: list[Disclosure]
+) -> list[Disclosure]:
+    """Each of one place's members or elements; what lies inside them is added to `disclosures`."""
+    salts = secrets.token_bytes(SALT_BYTES * len(items))
+    return [
+        Disclosure.of(
+            name,
+            _concealed(value, disclosures),
+            salt=salts[SALT_BYTES * place : SALT_BYTES * (place + 1)],
+        )
+        for place, (name, value) in enumerate(items)
+    ]
 
 
 def _digests(disclosures: Sequence[Disclosure], *, least: int) -> list[str]:

@@ -94,10 +94,11 @@ class Ledger(Accepting, Anchoring):
         """The batches that are not finished, oldest first."""
 
     @abstractmethod
-    async def members(self, batch: BatchId) -> tuple[Issuance, ...]:
+    async def members(self, batch: BatchId, *, documents: bool = False) -> tuple[Issuance, ...]:
         """The issuances of a batch, in the order of their acceptance.
 
-        Without their envelopes and changes, which their journey does not need.
+        Without what is sealed and their changes, which their journey does not need, and with
+        their `documents` only where asked for: they are read by the thousand.
         """
 
     @abstractmethod

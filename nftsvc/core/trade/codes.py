@@ -5,7 +5,7 @@ ISO 17442 (LEI), and the Korean business registration number.
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -58,6 +58,7 @@ def lei(text: str) -> str | None:
         return None
 
 
+@lru_cache(4096)
 def business_registration_number(text: str) -> str | None:
     """A Korean business registration number with a valid check digit, as ten digits.
 
