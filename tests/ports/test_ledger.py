@@ -415,6 +415,23 @@ async def test_migrations__run__give_the_tables_as_they_are_declared(
     engine.dispose()
 
 
+async def test_schema__changed_by_a_newer_process__is_unavailable_and_nothing_is_half_written(
+    ledger: Ledger, database_url: sa.URL
+) -> None:
+    newer, sent = Database(database_url), request()
+    for old, new in (("manifests", "elsewhere"), ("elsewhere", "manifests")):
+        async with newer.writing() as connection:
+            await connection.execute(sa.text(f"ALTER TABLE {old} RENAME TO {new}"))
+        if new == "elsewhere":
+            with pytest.raises(LedgerUnavailable):
+                await ledger.accept(sent)
+            assert await ledger.request_of(sent.idempotency_key) is None
+    await newer.stop()
+    assert await ledger.accept(sent) == sent.issuance
+    assert (found := await ledger.issuance(sent.issuance)) is not None
+    assert found.manifest == sent.manifest
+
+
 async def test_database__away__is_unavailable() -> None:
     url = sa.URL.create("postgresql+psycopg", host="127.0.0.1", port=9, database="x")
     ledger = SqlLedger(Database(url))
