@@ -191,7 +191,7 @@ abstract contract AttacksBehavior is Platform {
         refuses(registrar, abi.encodeCall(token.grantRole, (role, stranger)), lacks(registrar, 0));
         vm.prank(registrar);
         token.proposeRecovery(ID, registrar);
-        uint256 at = block.timestamp + RECOVERY_DELAY;
+        uint256 at = vm.getBlockTimestamp() + RECOVERY_DELAY;
         bytes memory early = abi.encodeWithSelector(IRecovery.Recovery_TooEarly.selector, ID, at);
         refuses(registrar, abi.encodeCall(token.executeRecovery, (ID)), early);
         vm.prank(admin);
@@ -288,7 +288,7 @@ abstract contract AttacksBehavior is Platform {
         token.changeDefaultAdminDelay(0);
         vm.prank(admin);
         token.beginDefaultAdminTransfer(stranger);
-        uint256 at = block.timestamp + ADMIN_DELAY;
+        uint256 at = vm.getBlockTimestamp() + ADMIN_DELAY;
         vm.warp(at);
         bytes4 early = IAccessControlDefaultAdminRules.AccessControlEnforcedDefaultAdminDelay.selector;
         refuses(stranger, abi.encodeCall(token.acceptDefaultAdminTransfer, ()), abi.encodeWithSelector(early, at));

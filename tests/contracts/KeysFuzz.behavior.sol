@@ -276,7 +276,7 @@ abstract contract KeysFuzz is Platform {
         vm.assume(to != admin && to != address(0) && by != to);
         vm.prank(admin);
         token.beginDefaultAdminTransfer(to);
-        uint256 at = block.timestamp + ADMIN_DELAY;
+        uint256 at = vm.getBlockTimestamp() + ADMIN_DELAY;
         vm.warp(block.timestamp + wait);
         bytes4 wrong = IAccessControlDefaultAdminRules.AccessControlInvalidDefaultAdmin.selector;
         refuses(by, abi.encodeCall(token.acceptDefaultAdminTransfer, ()), abi.encodeWithSelector(wrong, by));

@@ -508,7 +508,7 @@ abstract contract RecoveryMutants is Mutants {
         uint256 before = head();
         vm.recordLogs();
         proposed(exporter);
-        uint256 moment = block.timestamp + RECOVERY_DELAY;
+        uint256 moment = vm.getBlockTimestamp() + RECOVERY_DELAY;
         heard(said(IRecovery.RecoveryProposed.selector, ID, buyer, exporter, abi.encode(moment, before)));
         (address to, uint48 executableAt) = token.recoveryOf(ID);
         truth(to == exporter && executableAt == moment && token.recordOf(ID).recovering, "proposal");

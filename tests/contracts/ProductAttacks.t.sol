@@ -56,7 +56,7 @@ contract ProductAttacksTest is AttacksBehavior {
 
     function test_malleability__ofAPermit__approvesOnce() public {
         issueTo(buyer);
-        uint256 deadline = block.timestamp + 1 days;
+        uint256 deadline = vm.getBlockTimestamp() + 1 days;
         bytes32 asked = product.permitDigest(stranger, ID, deadline);
         product.permit(stranger, ID, deadline, compact(BUYER_KEY, asked));
         bytes memory refusal = abi.encodeWithSelector(IProductContent.Permit_InvalidSignature.selector, buyer);
@@ -68,7 +68,7 @@ contract ProductAttacksTest is AttacksBehavior {
 
     function test_replay__ofAPermit__onAnotherContractOrChain__reverts() public {
         issueTo(buyer);
-        uint256 deadline = block.timestamp + 1 days;
+        uint256 deadline = vm.getBlockTimestamp() + 1 days;
         bytes memory call = abi.encodeCall(
             product.permit,
             (stranger, ID, deadline, signature(BUYER_KEY, product.permitDigest(stranger, ID, deadline)))
@@ -90,7 +90,7 @@ contract ProductAttacksTest is AttacksBehavior {
 
     function test_frontRunning__ofAPermit__endsAsTheVictimWanted() public {
         issueTo(buyer);
-        uint256 deadline = block.timestamp + 1 days;
+        uint256 deadline = vm.getBlockTimestamp() + 1 days;
         bytes memory signed = signature(BUYER_KEY, product.permitDigest(exporter, ID, deadline));
         bytes memory theft = abi.encodeCall(product.permit, (stranger, ID, deadline, signed));
         bytes memory refusal = abi.encodeWithSelector(IProductContent.Permit_InvalidSignature.selector, buyer);

@@ -165,7 +165,7 @@ contract ProductContentTest is RecordsBehavior, KeysBehavior, ConformanceBehavio
 
     function test_permit__approvesOnce() public {
         issueTo(buyer);
-        uint256 deadline = block.timestamp + 1 days;
+        uint256 deadline = vm.getBlockTimestamp() + 1 days;
         bytes memory signed = signature(BUYER_KEY, product.permitDigest(stranger, ID, deadline));
         vm.expectRevert(abi.encodeWithSelector(IProductContent.Permit_InvalidSignature.selector, buyer));
         product.permit(exporter, ID, deadline, signed);

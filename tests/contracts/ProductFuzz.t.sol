@@ -87,7 +87,7 @@ contract ProductFuzzTest is RecordsFuzz, KeysFuzz {
         public
     {
         issueTo(buyer);
-        uint256 deadline = block.timestamp + life;
+        uint256 deadline = vm.getBlockTimestamp() + life;
         bytes32 asked = product.permitDigest(spender, ID, deadline);
         vm.warp(block.timestamp + wait);
         bytes memory call = abi.encodeCall(

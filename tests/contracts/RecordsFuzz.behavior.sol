@@ -251,7 +251,7 @@ abstract contract RecordsFuzz is Platform {
         issueTo(buyer);
         vm.prank(registrar);
         token.proposeRecovery(ID, to);
-        uint256 at = block.timestamp + RECOVERY_DELAY;
+        uint256 at = vm.getBlockTimestamp() + RECOVERY_DELAY;
         vm.warp(block.timestamp + wait);
         bool early = block.timestamp < at;
         if (early) {
