@@ -22,7 +22,7 @@ FROZEN_MILLISECONDS: Final = 10_000
 """After this long without a word inside a transaction PostgreSQL takes it back: a process that
 hangs, or whose machine is gone, must not hold locks that others wait for."""
 MIGRATION_LOCK: Final = 0x6E667473
-_WRITES: Final = "nftsvc_writes"
+WRITER_CACHE_KIB: Final = 32 * 1024
 _BARE: Final = "nftsvc_bare"
 
 
@@ -54,6 +54,7 @@ class Database:
     def __init__(self, url: sa.URL) -> None:
         self._url = url
         self._engine = _engine(url)
+        self._writer = _writer(url) if self.dialect == "sqlite" else self._engine
         self._fence: Fence | None = None
         self._inserts: dict[tuple[str, tuple[str, ...], bool], _Insert] = {}
 
@@ -84,10 +85,9 @@ class Database:
             return
         # SQLite changes a table by making it anew, which is only possible while nobody minds that
         # references to it point nowhere; they are looked at in the end.
-        unminding = _engine(self._url, minds_references=False)
+        unminding = _writer(self._url, minds_references=False)
         try:
-            options = {_WRITES: True}
-            async with self._transaction(unminding.execution_options(**options)) as connection:
+            async with self._transaction(unminding) as connection:
                 await connection.run_sync(migrate)
                 lost = await connection.exec_driver_sql("PRAGMA foreign_key_check")
                 if (row := lost.first()) is not None:
@@ -98,6 +98,7 @@ class Database:
     async def stop(self) -> None:
         """Close all connections."""
         await self._engine.dispose()
+        await self._writer.dispose()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -111,8 +112,7 @@ class Database:
 
         Raises `LeaseLost` where there is a fence and it is not held any more.
         """
-        options = {_WRITES: True}
-        async with self._transaction(self._engine.execution_options(**options)) as connection:
+        async with self._transaction(self._writer) as connection:
             if self._fence is not None:
                 await _check(connection, self._fence)
             yield connection
@@ -126,7 +126,7 @@ class Database:
         options: dict[str, Any] = {_BARE: True}
         if self.dialect == "postgresql":
             options["isolation_level"] = "AUTOCOMMIT"
-        bare = self._engine.execution_options(**options)
+        bare = self._writer.execution_options(**options)
         if self.dialect == "postgresql":
             async with self._transaction(bare) as connection:
                 for table in tables:
@@ -215,41 +215,57 @@ async def _check(connection: AsyncConnection, fence: Fence) -> None:
         raise LeaseLost(fence.lease, epoch=fence.epoch)
 
 
-def _engine(url: sa.URL, *, minds_references: bool = True) -> AsyncEngine:
-    if url.get_backend_name() != "sqlite":
-        given = url.query.get("options", "")
-        limit = f"-c idle_in_transaction_session_timeout={FROZEN_MILLISECONDS}"
-        return create_async_engine(
-            url.update_query_dict({"options": f"{given} {limit}".strip()}),
-            pool_pre_ping=True,
-            pool_size=10,
-            max_overflow=10,
-        )
-    path = url.database or ""
-    engine = create_async_engine(
-        url, async_creator=lambda: sqlite_driver.connect(path), pool_size=4, max_overflow=4
+def _engine(url: sa.URL) -> AsyncEngine:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, begin="BEGIN", pragmas=(), pool_size=4, max_overflow=4)
+    given = url.query.get("options", "")
+    limit = f"-c idle_in_transaction_session_timeout={FROZEN_MILLISECONDS}"
+    return create_async_engine(
+        url.update_query_dict({"options": f"{given} {limit}".strip()}),
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=10,
     )
+
+
+def _writer(url: sa.URL, *, minds_references: bool = True) -> AsyncEngine:
+    """SQLite takes one writer at a time; of those in this process each waits for its turn here.
+
+    SQLite itself would have them try again and again, and a connection that another one wrote
+    beside reads its pages anew: this one keeps them.
+    """
+    pragmas = (
+        f"cache_size={-WRITER_CACHE_KIB}",
+        f"foreign_keys={'ON' if minds_references else 'OFF'}",
+        "secure_delete=ON",
+    )
+    return _sqlite(
+        url,
+        begin="BEGIN IMMEDIATE",
+        pragmas=pragmas,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=BUSY_MILLISECONDS / 1000,
+    )
+
+
+def _sqlite(url: sa.URL, *, begin: str, pragmas: Iterable[str], **pool: Any) -> AsyncEngine:
+    path = url.database or ""
+    engine = create_async_engine(url, async_creator=lambda: sqlite_driver.connect(path), **pool)
 
     @sa.event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         # Python's driver would begin a transaction only before a write: we begin it ourselves.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout={BUSY_MILLISECONDS}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            f"foreign_keys={'ON' if minds_references else 'OFF'}",
-            "secure_delete=ON",
-        ):
+        shared = (f"busy_timeout={BUSY_MILLISECONDS}", "journal_mode=WAL", "synchronous=FULL")
+        for pragma in (*shared, *pragmas):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     @sa.event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        if connection.get_execution_options().get(_BARE):
-            return
-        writes = connection.get_execution_options().get(_WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    def begin_transaction(connection: sa.Connection) -> None:
+        if not connection.get_execution_options().get(_BARE):
+            connection.exec_driver_sql(begin)
 
     return engine

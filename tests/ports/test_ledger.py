@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -442,10 +443,56 @@ async def test_database__away__is_unavailable() -> None:
 
 async def test_sqlite__opened__is_durable_to_the_last_commit(tmp_path: Path) -> None:
     database = Database(sa.URL.create("sqlite+aiosqlite", database=str(tmp_path / "l.sqlite")))
-    async with database.reading() as connection:
+    async with database.writing() as connection:
         modes = [
             (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one()
-            for name in ("journal_mode", "synchronous", "foreign_keys")
+            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
         ]
     await database.stop()
-    assert modes == ["wal", 2, 1]
+    assert modes == ["wal", 2, 1, 1]
+
+
+async def test_sqlite__writers_at_once_and_one_stopped__each_has_its_turn(tmp_path: Path) -> None:
+    database = Database(sa.URL.create("sqlite+aiosqlite", database=str(tmp_path / "l.sqlite")))
+    async with database.writing() as connection:
+        await connection.exec_driver_sql("CREATE TABLE seen (number INTEGER)")
+    inside = asyncio.Event()
+
+    async def write(number: int) -> None:
+        async with database.writing() as connection:
+            await connection.exec_driver_sql("INSERT INTO seen VALUES (?)", (number,))
+            if number == 0:
+                inside.set()
+                await asyncio.sleep(3600)
+
+    stopped = asyncio.create_task(write(0))
+    await inside.wait()
+    others = [asyncio.create_task(write(number)) for number in range(1, 50)]
+    await asyncio.sleep(0.1)
+    assert not any(task.done() for task in others)
+    stopped.cancel()
+    await asyncio.gather(*others)
+    async with database.reading() as connection:
+        found = (await connection.exec_driver_sql("SELECT number FROM seen")).scalars().all()
+    await database.stop()
+    assert found == list(range(1, 50))
+
+
+async def test_sqlite__another_process_writes_for_long__is_unavailable_not_stuck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nftsvc.adapters.database.BUSY_MILLISECONDS", 200)
+    path = tmp_path / "l.sqlite"
+    database = Database(sa.URL.create("sqlite+aiosqlite", database=str(path)))
+    async with database.writing() as connection:
+        await connection.exec_driver_sql("CREATE TABLE seen (number INTEGER)")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerUnavailable):
+        async with database.writing():
+            pytest.fail("two write at a time")
+    other.execute("ROLLBACK")
+    other.close()
+    async with database.writing() as connection:
+        await connection.exec_driver_sql("INSERT INTO seen VALUES (1)")
+    await database.stop()
