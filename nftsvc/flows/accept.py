@@ -155,7 +155,7 @@ class AcceptFlow:
         parts: AsyncIterator[Part],
         after: Predecessor | None,
     ) -> Accepted:
-        issuance = new_issuance()
+        issuance = new_issuance(self._clock.now())
         asset_key = self._drafter.new_key(kind)
         async with self._spool.stage(issuance) as staging:
             intake = Intake(

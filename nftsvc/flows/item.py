@@ -109,7 +109,7 @@ def _drafted(
     return drafter.draft(
         subject,
         kind=kind,
-        issuance=new_issuance(),
+        issuance=new_issuance(at),
         key=key,
         fingerprint=fingerprint.digest(),
         taken=tuple(taken),

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from datetime import datetime
 from typing import Final
 
 from nftsvc.core.errors import InvalidField
@@ -10,9 +11,14 @@ from nftsvc.core.types import IssuanceId
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,200}")
 
 
-def new_issuance() -> IssuanceId:
-    """An id that nobody else has."""
-    return IssuanceId(f"iss-{secrets.token_hex(12)}")
+def new_issuance(at: datetime) -> IssuanceId:
+    """An id that nobody else has: the time in milliseconds, and 80 random bits.
+
+    The time comes first as in RFC 9562's version 7, so that rows which are written together
+    stand together in every index of the ledger.
+    """
+    milliseconds = int(at.timestamp() * 1000)
+    return IssuanceId(f"iss-{milliseconds:012x}{secrets.token_hex(10)}")
 
 
 def check_key(key: str, *, path: str) -> None:

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -62,7 +63,7 @@ async def sealed(paths: list[Path], kept: EmbeddedStore, scratch: Path) -> None:
     taken: dict[Cid, Source] = {}
     issuances = []
     for path in paths:
-        issuance, recipient = new_issuance(), sealer.new_key().recipient
+        issuance, recipient = new_issuance(datetime.now(UTC)), sealer.new_key().recipient
         issuances.append(issuance)
         async with spool.stage(issuance) as staging:
             intake = Intake(
