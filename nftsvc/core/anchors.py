@@ -5,13 +5,12 @@ sent to the chain as one transaction, and its way from there is that of any issu
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from nftsvc.core.errors import InvalidField
-from nftsvc.core.merkle import Leaf, MerkleRoot, MerkleTree
-from nftsvc.core.types import Address, AnchorId, Digest, parse_address
+from nftsvc.core.merkle import Leaf, MerkleRoot, leaf_hash, nodes_over
+from nftsvc.core.types import Address, AnchorId, Digest
 
 LEAF_BYTES: Final = 52
 NODE_BYTES: Final = 32
@@ -54,8 +53,10 @@ def pack(holder: Address, digest: Digest) -> bytes:
 
 def tree_of(leaves: bytes) -> bytes:
     """All nodes of the tree of packed leaves, the root first, in its standard order."""
-    tree = MerkleTree([*_unpacked(leaves)])
-    return b"".join(tree.nodes)
+    return nodes_over(
+        leaf_hash(leaves[at : at + 20], leaves[at + 20 : at + LEAF_BYTES])
+        for at in range(0, len(leaves), LEAF_BYTES)
+    )
 
 
 def proof_in(nodes: bytes, leaf: Leaf) -> tuple[bytes, ...]:
@@ -83,9 +84,3 @@ def proof_in(nodes: bytes, leaf: Leaf) -> tuple[bytes, ...]:
 
 def _node(nodes: bytes, place: int) -> bytes:
     return nodes[NODE_BYTES * place : NODE_BYTES * (place + 1)]
-
-
-def _unpacked(leaves: bytes) -> Iterator[Leaf]:
-    for start in range(0, len(leaves), LEAF_BYTES):
-        holder, digest = leaves[start : start + 20], leaves[start + 20 : start + LEAF_BYTES]
-        yield Leaf(parse_address("0x" + holder.hex()), Digest(digest))

@@ -11,7 +11,7 @@ The contracts check proofs and multiproofs of this form (`claimOne`, `claimMany`
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final, NewType, Self
@@ -38,8 +38,7 @@ class Leaf:
     @property
     def hash(self) -> bytes:
         """The node that stands for it (1)."""
-        encoded = bytes.fromhex(self.holder[2:]).rjust(32, b"\0") + self.digest
-        return keccak(keccak(encoded))
+        return leaf_hash(bytes.fromhex(self.holder[2:]), self.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +70,11 @@ class MerkleTree:
             raise InvalidField("leaves", reason="empty", detail="a tree has at least one leaf")
         self.leaves = tuple(leaves)
         hashes = [leaf.hash for leaf in leaves]
-        last = 2 * len(leaves) - 2
-        self._nodes = [b""] * (last + 1)
+        packed, last = nodes_over(hashes), 2 * len(leaves) - 2
+        self._nodes = [packed[at : at + 32] for at in range(0, len(packed), 32)]
         self._place = [0] * len(leaves)
         for rank, number in enumerate(sorted(range(len(leaves)), key=hashes.__getitem__)):
-            self._nodes[last - rank] = hashes[number]
             self._place[number] = last - rank
-        for node in range(len(leaves) - 2, -1, -1):
-            self._nodes[node] = _node(self._nodes[2 * node + 1], self._nodes[2 * node + 2])
 
     @property
     def root(self) -> MerkleRoot:
@@ -150,6 +146,25 @@ class MerkleTree:
                 "tree", reason="not-a-merkle-tree", detail="the nodes are not those of the values"
             )
         return tree
+
+
+def nodes_over(hashes: Iterable[bytes]) -> bytes:
+    """All nodes over leaves with these hashes, in the standard order (3), 32 bytes each.
+
+    They lie in one buffer, which takes a fraction of what an object for each of them would.
+    """
+    ordered = sorted(hashes, reverse=True)
+    inner = len(ordered) - 1
+    nodes = bytearray(32 * inner) + b"".join(ordered)
+    for at in range(32 * (inner - 1), -1, -32):
+        children = bytes(nodes[2 * at + 32 : 2 * at + 96])
+        nodes[at : at + 32] = _node(children[:32], children[32:])
+    return bytes(nodes)
+
+
+def leaf_hash(holder: bytes, digest: bytes) -> bytes:
+    """The node that stands for a leaf (1); `holder` as 20 bytes."""
+    return keccak(keccak(holder.rjust(32, b"\0") + digest))
 
 
 def proves(root: MerkleRoot, leaf: Leaf, proof: Sequence[bytes]) -> bool:
