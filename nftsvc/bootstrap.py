@@ -82,6 +82,7 @@ from nftsvc.flows.erasing import Erasing
 from nftsvc.flows.follow import Follower
 from nftsvc.flows.gate import Capacity, Gate
 from nftsvc.flows.handover import Handover
+from nftsvc.flows.head_tracker import HeadTracker
 from nftsvc.flows.heartbeat import Heartbeat
 from nftsvc.flows.issuances import Issuances
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
@@ -282,7 +283,13 @@ class Application:
         self._heartbeat = Heartbeat(
             leases=adapters.leases, clock=clock, lease_seconds=settings.lease_seconds
         )
-        self._carrier = Carrier(leases=adapters.leases, engine=adapters.engine, clock=clock)
+        self._tracker = HeadTracker(chain=chain, clock=clock)
+        self._carrier = Carrier(
+            leases=adapters.leases,
+            engine=adapters.engine,
+            clock=clock,
+            resting=lambda: self._tracker.waiting,
+        )
         self._dispatcher = Dispatcher(
             ledger=ledger,
             carrier=self._carrier,
@@ -625,6 +632,7 @@ class Application:
             colleagues=self._adapters.colleagues,
             alarms=self._alarms,
             meter=self._meter,
+            tracker=self._tracker,
             guard=self._reconciler.guard,
         )
         await issuing.run(batch, steps)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from nftsvc.core.errors import LeaseLost, NftsvcError
@@ -9,6 +10,7 @@ from nftsvc.core.types import BatchId
 from nftsvc.ports import Clock, Engine, Fence, Leases
 
 MOST_AT_ONCE: Final = 200
+"""Of those that were left behind, while their transactions are in no block yet."""
 REST_SECONDS: Final = 30.0
 """How long a batch rests whose journey broke off, which none should."""
 
@@ -16,9 +18,17 @@ _log = logging.getLogger(__name__)
 
 
 class Carrier:
-    """The batches that this worker carries."""
+    """The batches that this worker carries. `resting` is how many only wait for finality."""
 
-    def __init__(self, *, leases: Leases, engine: Engine, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        leases: Leases,
+        engine: Engine,
+        clock: Clock,
+        resting: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._resting = resting
         self._leases = leases
         self._engine = engine
         self._clock = clock
@@ -36,7 +46,7 @@ class Carrier:
             self._unreturned.discard(fence)
         for batch in sorted(self._unanswered):
             await self.carry(batch)
-        room = MOST_AT_ONCE - len(self._tasks)
+        room = MOST_AT_ONCE - (len(self._tasks) - self._resting())
         if room > 0:
             for batch in await self._leases.free_batches(most=room):
                 await self.carry(batch)

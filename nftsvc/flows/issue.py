@@ -23,6 +23,7 @@ from nftsvc.core.transaction import Receipt, WrittenTransaction
 from nftsvc.core.types import BatchId, IssuanceId
 from nftsvc.flows.adopting import Adopting, Found
 from nftsvc.flows.alarms import Alarms
+from nftsvc.flows.head_tracker import POLL_SECONDS, HeadTracker, Held
 from nftsvc.flows.patience import until_done
 from nftsvc.flows.sending import Sending, SendingPolicy, Watch
 from nftsvc.flows.simulating import NOT_THE_ITEMS_FAULT, Simulating
@@ -32,7 +33,6 @@ from nftsvc.ports import Chain, Clock, Ledger, Signer, Steps
 
 __all__ = ["NOT_THE_ITEMS_FAULT", "IssueFlow", "SendingPolicy"]
 
-POLL_SECONDS: Final = 0.5
 MOST_REVERTS: Final = 3
 """Transactions that were simulated and reverted all the same, before their issuances fail."""
 
@@ -43,8 +43,9 @@ _S = IssuanceStatus
 class IssueFlow:
     """Carries batches; `run` is the journey that the engine is given.
 
-    `colleagues` are further signers of the same organisation. `guard` raises while the chain is
-    not to be trusted; nothing is written, sent or judged then.
+    `colleagues` are further signers of the same organisation. `tracker` sees the chain move for
+    all batches of a worker. `guard` raises while the chain is not to be trusted; nothing is
+    written, sent or judged then.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class IssueFlow:
         colleagues: Sequence[Signer] = (),
         alarms: Alarms | None = None,
         meter: GasMeter | None = None,
+        tracker: HeadTracker | None = None,
         guard: Callable[[], None] = lambda: None,
     ) -> None:
         self._ledger = ledger
@@ -66,6 +68,7 @@ class IssueFlow:
         self._storing = storing
         self._clock = clock
         self._guard = guard
+        self._tracker = tracker or HeadTracker(chain=chain, clock=clock)
         self._alarms = alarms or Alarms(clock=clock)
         self.sending = Sending(
             ledger=ledger,
@@ -145,12 +148,19 @@ class IssueFlow:
         while not await until_done(
             lambda: self._look(batch, watch), clock=self._clock, what=f"settle {batch}"
         ):
-            await self._clock.sleep(POLL_SECONDS)
+            await until_done(lambda: self._rest(watch), clock=self._clock, what=f"wait for {batch}")
         await self._patiently(batch, "finish", self._finish)
 
     async def _finish(self, batch: BatchId) -> None:
         await self._storing.forget(batch)
         await self._ledger.finish(batch)
+
+    async def _rest(self, watch: Watch) -> None:
+        """Until another look may find something new."""
+        if watch.held is None:
+            await self._clock.sleep(POLL_SECONDS)
+        else:
+            await self._tracker.moved(watch.held)
 
     async def _look(self, batch: BatchId, watch: Watch) -> bool:
         """See how far the batch is, and note it. True when nothing is left to do."""
@@ -166,7 +176,11 @@ class IssueFlow:
         waiting = [i for i in under_way if statuses[i] in (_S.ACCEPTED, _S.STORED)]
         sent = {i: statuses[i] for i in under_way if i not in waiting}
         is_over = await self._follow(sent, written, watch) if sent or not statuses else True
-        return not await self._look_at_waiting(batch, waiting) and is_over
+        if not waiting:
+            return is_over
+        left = await self._look_at_waiting(batch, waiting)
+        watch.held = None  # who waits beside it is looked at again, whatever the chain does
+        return is_over and not left
 
     async def _follow(
         self,
@@ -177,8 +191,9 @@ class IssueFlow:
         """Note how far the batch's transaction is. True when it is final."""
         # The heads first: a receipt that is canonical afterwards, in a block that was final
         # before, is final.
-        heads = await self._chain.heads()
-        receipt = await self.sending.receipt(written)
+        heads = await self._tracker.heads()
+        receipt = await self._receipt(written, watch)
+        watch.held = None
         moved = written.mined_in is not None and (
             receipt is None or receipt.block_hash != written.mined_in
         )
@@ -197,7 +212,9 @@ class IssueFlow:
                 await self._write(written.batch)
             return False
         if receipt.succeeded:
-            return await self._progress(list(statuses), written, receipt, heads)
+            is_over = await self._progress(statuses, written, receipt, heads)
+            watch.held = Held(receipt, heads)
+            return is_over
         if heads.finality_of(receipt.block_number) is not Finality.FINALIZED:
             return False
         return await self._reverted(written, receipt)
@@ -217,9 +234,18 @@ class IssueFlow:
         await self._write(written.batch)
         return not members
 
+    async def _receipt(self, written: WrittenTransaction, watch: Watch) -> Receipt | None:
+        """How it ended. What a block held is not asked for again while the chain has that block."""
+        if watch.held is not None:
+            known = watch.held.receipt
+            block = await self._chain.block(known.block_number)
+            if block is not None and block.block_hash == known.block_hash:
+                return known
+        return await self.sending.receipt(written)
+
     async def _progress(
         self,
-        issuances: Sequence[IssuanceId],
+        statuses: Mapping[IssuanceId, IssuanceStatus],
         written: WrittenTransaction,
         receipt: Receipt,
         heads: Heads,
@@ -228,12 +254,16 @@ class IssueFlow:
             await self._ledger.mined(written.batch, receipt=receipt)
         block = f"block {receipt.block_number} {receipt.block_hash}"
         finality = heads.finality_of(receipt.block_number)
-        await self._move(issuances, _S.SUBMITTED, _S.MINED, block)
+        steps = [(_S.SUBMITTED, _S.MINED, block)]
         if finality is not Finality.LATEST:
-            await self._move(issuances, _S.MINED, _S.SAFE, f"safe block {heads.safe.number}")
+            steps.append((_S.MINED, _S.SAFE, f"safe block {heads.safe.number}"))
         if finality is Finality.FINALIZED:
-            cause = f"finalized block {heads.finalized.number}"
-            await self._move(issuances, _S.SAFE, _S.FINALIZED, cause)
+            steps.append((_S.SAFE, _S.FINALIZED, f"finalized block {heads.finalized.number}"))
+        now = dict(statuses)
+        for current, to, cause in steps:
+            standing = [issuance for issuance, status in now.items() if status is current]
+            await self._move(standing, current, to, cause)
+            now.update(dict.fromkeys(standing, to))
         return finality is Finality.FINALIZED
 
     async def _reorged(self, issuances: Sequence[IssuanceId], written: WrittenTransaction) -> None:
@@ -246,8 +276,6 @@ class IssueFlow:
 
     async def _look_at_waiting(self, batch: BatchId, waiting: Sequence[IssuanceId]) -> bool:
         """See to issuances that the batch's transaction does not carry. True while any waits."""
-        if not waiting:
-            return False
         left = False
         for member in await self._ledger.members(batch):
             if member.issuance in waiting:

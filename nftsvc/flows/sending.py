@@ -30,6 +30,7 @@ from nftsvc.core.transaction import (
 )
 from nftsvc.core.types import Address, BatchId, BlockNumber, Gas, IssuanceId, Nonce, Wei
 from nftsvc.flows.alarms import Alarms
+from nftsvc.flows.head_tracker import Held
 from nftsvc.ports import Chain, Clock, Ledger, Signer
 
 REBROADCAST_SECONDS: Final = 5.0
@@ -55,14 +56,16 @@ class SendingPolicy:
 class Watch:
     """What the watcher of one transaction remembers between two looks; losing it costs time.
 
-    `hangs_from` is when, and at which block, the newest attempt began to wait for a block. Times
-    are of the clock that only runs forward: one that was set back would put every step off.
+    `held` is there while a block holds it; `hangs_from` is when, and at which block, the newest
+    attempt began to wait for one. Times are of the clock that only runs forward: one that was set
+    back would put every step off.
     """
 
     sent_at: float | None = None
     used_since: BlockNumber | None = None
     hangs_from: tuple[float, BlockNumber] | None = None
     refusals: int = 0
+    held: Held | None = None
 
 
 class Sending:

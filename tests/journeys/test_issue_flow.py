@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ from nftsvc.core.alarms import AlarmCode
 from nftsvc.core.assets import Issuance, IssuanceRequest, KeptDocument
 from nftsvc.core.cid import Cid
 from nftsvc.core.errors import ChainUnavailable, RpcBehind, TransactionRefused, WrongChain
-from nftsvc.core.history import Heads
+from nftsvc.core.history import Block, Heads
 from nftsvc.core.issuance import IssuanceStatus as S
 from nftsvc.core.manifest import genesis_token_id
 from nftsvc.core.transaction import (
@@ -51,6 +52,7 @@ from nftsvc.core.types import (
 )
 from nftsvc.flows.alarms import Alarms
 from nftsvc.flows.follow import Follower
+from nftsvc.flows.head_tracker import HeadTracker
 from nftsvc.flows.issue import IssueFlow, SendingPolicy
 from nftsvc.flows.reconcile import LOOK_SECONDS, Reconciler
 from nftsvc.flows.sizing import GasMeter
@@ -116,7 +118,7 @@ class World:
         self.spool = FolderSpool(folder / "spool")
         self.signer = KeystoreSigner(Account.from_key(ISSUER.private_key))
 
-    def flow(self) -> IssueFlow:
+    def flow(self, tracker: HeadTracker | None = None) -> IssueFlow:
         storing = Storing(
             ledger=self.ledger, spool=self.spool, contents=self.store, clock=self.clock
         )
@@ -128,6 +130,7 @@ class World:
             clock=self.clock,
             policy=SendingPolicy(fee_cap=Wei(10**12), gas_cap=TRANSACTION_GAS_CAP),
             alarms=Alarms(clock=self.clock, book=self.alarms),
+            tracker=tracker,
         )
 
     def reconciler(self, flow: IssueFlow, *, least_balance: Wei = NOTHING) -> Reconciler:
@@ -231,6 +234,46 @@ async def test_batch__nothing_wrong__all_final_by_one_transaction(world: World) 
     assert sorted(await world.tokens()) == sorted(each.asset.token_id for each in done)
     assert await world.ledger.open_batches() == ()
     assert world.store.roots >= {Cid.raw(digest_of(e.asset.token_id)) for e in done}
+
+
+async def test_batches__many_wait_for_finality__nobody_is_asked_again_and_again(
+    world: World,
+) -> None:
+    count, depth = 40, 64
+    world.chain = MemoryChain(
+        chain_id=ChainId(31337), contracts=CONTRACTS, issuer=Address(ISSUER.address), depth=depth
+    )
+    world.clock = BlockClock(world.chain)
+    world.chain.mine(depth)
+    asked = Counter[str]()
+
+    def counted(part: Any, name: str) -> None:
+        own = getattr(part, name)
+
+        async def ask(*words: Any, **named: Any) -> Any:
+            asked[name] += 1
+            return await own(*words, **named)
+
+        setattr(part, name, ask)
+
+    for name in ("heads", "receipt", "block"):
+        counted(world.chain, name)
+    for name in ("statuses", "written", "advance"):
+        counted(world.ledger, name)
+    ids, batches = [], []
+    for _ in range(count):
+        ids += await world.accept(1)
+        batches.append(await world.assign())
+    tracker = HeadTracker(chain=world.chain, clock=world.clock)
+    await asyncio.gather(*(world.flow(tracker).run(batch, _run) for batch in batches))
+    assert all(_statuses(one) == JOURNEY for one in await world.see(ids))
+    assert asked["heads"] <= 2 * depth
+    # Each: not mined yet some times, mined, safe, final; not once for each block.
+    assert asked["receipt"] <= 6 * count
+    assert asked["block"] <= 6 * count
+    assert asked["statuses"] <= 10 * count
+    assert asked["written"] <= 10 * count
+    assert asked["advance"] == 4 * count
 
 
 async def test_batch__one_would_revert__it_fails_alone_with_its_reason(world: World) -> None:
@@ -593,27 +636,27 @@ async def test_batch__killed_between_a_reorg_and_the_way_back__goes_on_all_the_s
 ) -> None:
     ids = await world.accept(1)
     batch = await world.assign()
-    receipt, advance = world.chain.receipt, world.ledger.advance
+    block, advance = world.chain.block, world.ledger.advance
     hidden = False
 
-    async def hidden_once_mined(transaction: TransactionHash) -> Receipt | None:
+    async def hidden_once_mined(number: BlockNumber) -> Block | None:
         nonlocal hidden
         (issuance,) = await world.see(ids)
         hidden = hidden or issuance.status is S.MINED
-        return None if hidden else await receipt(transaction)
+        return None if hidden else await block(number)
 
     async def killed(issuances: Collection[IssuanceId], **move: Any) -> int:
         if move["current"] is S.REORGED:
             raise asyncio.CancelledError
         return await advance(issuances, **move)
 
-    world.chain.receipt = hidden_once_mined  # type: ignore[method-assign]
+    world.chain.block = hidden_once_mined  # type: ignore[method-assign]
     world.ledger.advance = killed  # type: ignore[method-assign]
     with pytest.raises(asyncio.CancelledError):
         await world.carry(batch)
     assert [each.status for each in await world.see(ids)] == [S.REORGED]
     # The node sees the block again, as if nothing had been.
-    world.chain.receipt = receipt  # type: ignore[method-assign]
+    world.chain.block = block  # type: ignore[method-assign]
     world.ledger.advance = advance  # type: ignore[method-assign]
     await world.carry(batch)
     assert [each.status for each in await world.see(ids)] == [S.FINALIZED]
