@@ -8,6 +8,7 @@ import asyncio
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+import orjson
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from web3.providers.async_base import AsyncJSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
@@ -34,7 +35,8 @@ class JsonRpcProvider(AsyncJSONBaseProvider):
         asked = self.encode_rpc_request(method, params)
         async with self._session().post(self.url, data=asked) as answer:
             answer.raise_for_status()
-            return self.decode_rpc_response(await answer.read())
+            answered: RPCResponse = orjson.loads(await answer.read())
+            return answered
 
     async def disconnect(self) -> None:
         """Close the connections of the running loop."""

@@ -40,25 +40,26 @@ async def read_issuances(
     where: sa.ColumnElement[bool],
     *,
     whole: bool = True,
-    documents: bool = True,
+    contents: bool = True,
 ) -> tuple[Issuance, ...]:
     """The issuances that `where` selects, in the order of their acceptance.
 
     Without `whole` what is sealed and their changes are left out, which no journey needs, and
-    without `documents` these.
+    without `contents` their manifests and documents.
     """
-    kept = [t.manifests.c.manifest, *([t.manifests.c.private] if whole else [])]
-    query = (
-        sa.select(t.issuances, *kept)
-        .outerjoin(t.manifests, t.manifests.c.issuance == t.issuances.c.id)
-        .where(where)
-        .order_by(t.issuances.c.ordinal)
-    )
+    query = sa.select(t.issuances).where(where).order_by(t.issuances.c.ordinal)
+    if contents:
+        kept = [t.manifests.c.manifest, *([t.manifests.c.private] if whole else [])]
+        query = query.add_columns(*kept).outerjoin(
+            t.manifests, t.manifests.c.issuance == t.issuances.c.id
+        )
     rows = (await connection.execute(query)).all()
+    if not rows:
+        return ()
     ids = [row.id for row in rows]
     batches = {row.batch for row in rows if row.batch is not None}
     files = defaultdict[str, list[Any]](list)
-    if documents:
+    if contents:
         files = await _grouped(connection, t.documents, t.documents.c.position, ids)
     envelopes, changes = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
     keys, erasures = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
@@ -78,7 +79,7 @@ async def read_issuances(
             issuer=Address(row.issuer),
             status=IssuanceStatus(row.status),
             accepted_at=row.accepted_at,
-            manifest=row.manifest or b"",
+            manifest=(row.manifest or b"") if contents else b"",
             documents=tuple(map(document_of, files[row.id])),
             private=(row.private or b"") if whole else b"",
             envelopes=tuple(Envelope(e.recipient, e.sealed) for e in envelopes[row.id]),

@@ -64,6 +64,8 @@ class SqlAccepting:
             return await _known(connection, keys)
 
     async def issuances(self, ids: Collection[IssuanceId]) -> Mapping[IssuanceId, Issuance]:
+        if not ids:
+            return {}
         async with self._database.reading() as connection:
             return {
                 issuance.issuance: issuance

@@ -153,10 +153,10 @@ class SqlLedger(SqlAccepting, SqlAnchoring, SqlTransactions, SqlRecords, Ledger)
         async with self._database.reading() as connection:
             return tuple(map(BatchId, (await connection.execute(query)).scalars()))
 
-    async def members(self, batch: BatchId, *, documents: bool = False) -> tuple[Issuance, ...]:
+    async def members(self, batch: BatchId, *, contents: bool = False) -> tuple[Issuance, ...]:
         of_batch = t.issuances.c.batch == batch
         async with self._database.reading() as connection:
-            return await rows.read_issuances(connection, of_batch, whole=False, documents=documents)
+            return await rows.read_issuances(connection, of_batch, whole=False, contents=contents)
 
     async def statuses(self, batch: BatchId) -> dict[IssuanceId, IssuanceStatus]:
         query = (

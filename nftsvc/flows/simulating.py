@@ -121,7 +121,8 @@ class Simulating:
             if await self._adopting.look(member) is Found.FOREIGN:
                 await self.fail_as_foreign(member)
             return False
-        if record.digest != Manifest.parse(member.manifest).previous:
+        whole = await self._ledger.issuance(member.issuance)
+        if whole is None or record.digest != Manifest.parse(whole.manifest).previous:
             await self.fail(member, f"it follows another version {record.version}")
             return False
         return True

@@ -38,7 +38,7 @@ class Storing:
         Raises `ContentUnavailable`, `ContentCorrupt`, `ContentMissing`, `DiskFull`: nothing is
         half done then, and it may be called again.
         """
-        members = await self._ledger.members(batch, documents=True)
+        members = await self._ledger.members(batch, contents=True)
         accepted = [m for m in members if m.status is IssuanceStatus.ACCEPTED]
         held = await self._ledger.held([member.issuance for member in accepted])
         await self._keep(

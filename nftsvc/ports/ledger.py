@@ -94,11 +94,12 @@ class Ledger(Accepting, Anchoring):
         """The batches that are not finished, oldest first."""
 
     @abstractmethod
-    async def members(self, batch: BatchId, *, documents: bool = False) -> tuple[Issuance, ...]:
+    async def members(self, batch: BatchId, *, contents: bool = False) -> tuple[Issuance, ...]:
         """The issuances of a batch, in the order of their acceptance.
 
         Without what is sealed and their changes, which their journey does not need, and with
-        their `documents` only where asked for: they are read by the thousand.
+        manifest and documents only where their `contents` are asked for: they are read by the
+        thousand.
         """
 
     @abstractmethod
