@@ -205,6 +205,7 @@ class IssueFlow:
         # Announced and not gone on from: a crash came between, whatever the chain says since.
         if moved or _S.REORGED in statuses.values():
             await self._reorged(list(statuses), written)
+            statuses = dict.fromkeys(statuses, _S.SUBMITTED)
             watch.sent_at = watch.hangs_from = None
         if receipt is None:
             if await self.sending.tend(written, heads=heads, watch=watch):

@@ -694,6 +694,31 @@ async def test_batch__reorganised_away_while_nobody_carried_it__is_no_node_that_
     assert len(await world.tokens()) == 1
 
 
+async def test_batch__in_another_final_block_when_it_is_looked_at_again__is_final_too(
+    world: World,
+) -> None:
+    world.chain.mine(10)
+    ids = await world.accept(1)
+    batch = await world.assign()
+    advance = world.ledger.advance
+
+    async def killed(issuances: Collection[IssuanceId], **move: Any) -> int:
+        if move["current"] is S.MINED:
+            raise asyncio.CancelledError
+        return await advance(issuances, **move)
+
+    world.ledger.advance = killed  # type: ignore[method-assign]
+    with pytest.raises(asyncio.CancelledError):
+        await world.carry(batch)
+    world.ledger.advance = advance  # type: ignore[method-assign]
+    world.chain.reorg(4)
+    world.chain.mine(20)
+    await world.carry(batch)
+    (done,) = await world.see(ids)
+    assert _statuses(done) == [*JOURNEY[:4], S.REORGED, *JOURNEY[2:]]
+    assert len(await world.tokens()) == 1
+
+
 async def test_batch__nonce_used_by_another_for_good__a_new_transaction(world: World) -> None:
     ids = await world.accept(1)
     batch = await world.assign()
