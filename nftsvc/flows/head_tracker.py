@@ -39,6 +39,7 @@ class HeadTracker:
         self._chain = chain
         self._clock = clock
         self._asking = asyncio.Lock()
+        self._waking = asyncio.Lock()
         self._looking = asyncio.Lock()
         self._asked_at = 0.0
         self._heads: Heads | None = None
@@ -67,12 +68,12 @@ class HeadTracker:
     async def _after(self, seen: Heads) -> Heads:
         """The heads once they are others than `seen`."""
         while True:
-            # Whoever has the lock asks for all; where its caller gives up, the next one does.
-            async with self._asking:
+            # Whoever has the lock wakes for all; where its caller gives up, the next one does.
+            async with self._waking:
                 if self._heads is not None and self._heads != seen:
                     return self._heads
                 await self._clock.sleep(self._due_in())
-                await self._ask()
+                await self.heads()
 
     async def _holds(self, receipt: Receipt) -> bool:
         return await self._hash_of(receipt.block_number) == receipt.block_hash

@@ -25,6 +25,8 @@ class Shown:
         self.blocks: list[Block] = []
         self.asked: Counter[str] = Counter()
         self.away = False
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.fork = 0
         self.grow(blocks)
 
@@ -43,6 +45,7 @@ class Shown:
     async def heads(self) -> Heads:
         self.asked["heads"] += 1
         await asyncio.sleep(0)
+        await self.answers.wait()
         if self.away:
             raise ChainUnavailable("nobody is there")
         latest, safe, final = (self.blocks[-1 - behind] for behind in (0, SAFE, FINAL))
@@ -213,3 +216,22 @@ async def test_moved__who_asks_for_all_is_stopped__another_takes_its_place() -> 
     await time.pass_()
     await second
     assert tracker.waiting == 0
+
+
+async def test_heads__asked_while_others_wait_for_the_next__are_given_with_the_answer() -> None:
+    chain = Shown(20)
+    tracker, time = _tracker(chain)
+    held = chain.held(behind=0)
+    waiting = [asyncio.create_task(tracker.moved(held)) for _ in range(10)]
+    await time.pass_()
+    chain.answers.clear()
+    await time.pass_()
+    asked = asyncio.create_task(tracker.heads())
+    await time.pass_(0)
+    assert not asked.done()
+    chain.answers.set()
+    await time.pass_(0)
+    assert asked.done(), "it stands in line with those who wait for another block"
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
