@@ -5,10 +5,11 @@ How requests come in: `sql_accepting`. What is sent: `sql_transactions`. What th
 """
 
 import secrets
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from copy import copy
 from datetime import datetime
-from typing import Self
+from typing import Final, Self
 
 import sqlalchemy as sa
 
@@ -107,11 +108,18 @@ class SqlLedger(SqlAccepting, SqlAnchoring, SqlTransactions, SqlRecords, Ledger)
                 event = rows.event_row(issuance, IssuanceStatus.FAILED, at, failure.code)
                 await connection.execute(sa.insert(t.issuance_events).values(event))
 
-    async def has_unassigned(self) -> bool:
-        some = sa.or_(*(_unassigned(kind, way) for kind in AssetKind for way in Way))
+    async def unassigned(self) -> Mapping[tuple[AssetKind, Way], tuple[int, ...]]:
+        table = t.issuances.c
+        query = (
+            sa.select(table.kind, table.way, sa.func.count().label("count"))
+            .where(table.kind.in_([kind.value for kind in AssetKind]), *_WAITS)
+            .group_by(table.kind, table.way, table.issuer)
+        )
+        found = defaultdict[tuple[AssetKind, Way], tuple[int, ...]](tuple)
         async with self._database.reading() as connection:
-            found = await connection.execute(sa.select(t.issuances.c.ordinal).where(some).limit(1))
-            return found.one_or_none() is not None
+            for kind, way, count in await connection.execute(query):
+                found[AssetKind(kind), Way(way)] += (count,)
+        return found
 
     async def assign(
         self, kind: AssetKind, *, most: int, at: datetime, way: Way = Way.TOKEN
@@ -214,10 +222,11 @@ class SqlLedger(SqlAccepting, SqlAnchoring, SqlTransactions, SqlRecords, Ledger)
             return (await connection.execute(query)).one_or_none() is not None
 
 
+_WAITS: Final = (
+    t.issuances.c.batch.is_(None),
+    t.issuances.c.status.in_([IssuanceStatus.ACCEPTED.value, IssuanceStatus.STORED.value]),
+)
+
+
 def _unassigned(kind: AssetKind, way: Way) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        t.issuances.c.kind == kind.value,
-        t.issuances.c.way == way.value,
-        t.issuances.c.batch.is_(None),
-        t.issuances.c.status.in_([IssuanceStatus.ACCEPTED.value, IssuanceStatus.STORED.value]),
-    )
+    return sa.and_(t.issuances.c.kind == kind.value, t.issuances.c.way == way.value, *_WAITS)

@@ -58,7 +58,7 @@ class Dispatcher:
             try:
                 await self._carrier.take_up()
                 await self._root()
-                if self._woken.is_set() or await self._ledger.has_unassigned():
+                if self._woken.is_set() or await self._ledger.unassigned():
                     await self._clock.sleep(self._deadline)
                     self._woken.clear()
                     await self._dispatch()
@@ -77,11 +77,13 @@ class Dispatcher:
             Way.CLAIM: 1,
             Way.AMEND: 1,
         }
+        waiting = await self._ledger.unassigned()
         for kind, (way, most) in product(AssetKind, together.items()):
-            while batch := await self._ledger.assign(
-                kind, most=most, at=self._clock.now(), way=way
-            ):
-                await self._carrier.carry(batch)
+            # As many as they make now: those who come meanwhile are not a batch of their own.
+            for _ in range(sum(-(-count // most) for count in waiting.get((kind, way), ()))):
+                batch = await self._ledger.assign(kind, most=most, at=self._clock.now(), way=way)
+                if batch is not None:
+                    await self._carrier.carry(batch)
 
 
 async def _nothing() -> None:

@@ -1,7 +1,7 @@
 """The service's own durable memory."""
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -80,8 +80,8 @@ class Ledger(Accepting, Anchoring):
     # batches
 
     @abstractmethod
-    async def has_unassigned(self) -> bool:
-        """Whether issuances wait for a batch."""
+    async def unassigned(self) -> Mapping[tuple[AssetKind, Way], tuple[int, ...]]:
+        """How many issuances of a kind and a way wait for a batch: a number for each issuer."""
 
     @abstractmethod
     async def assign(

@@ -20,6 +20,7 @@ from nftsvc.core.cid import Cid
 from nftsvc.core.errors import IdempotencyKeyReused, LedgerUnavailable
 from nftsvc.core.history import Block, RecordEvent, RecordKind
 from nftsvc.core.issuance import IssuanceStatus as S
+from nftsvc.core.issuance import Way
 from nftsvc.core.transaction import Attempt, Receipt, SignedTransaction
 from nftsvc.core.types import (
     AssetId,
@@ -192,7 +193,8 @@ async def test_assign__in_order_up_to_most__each_once(ledger: Ledger) -> None:
     for each in sent:
         await ledger.accept(each)
     await ledger.accept(request(kind=AssetKind.PRODUCT_CONTENT))
-    assert await ledger.has_unassigned()
+    waiting = {(DEAL, Way.TOKEN): (5,), (AssetKind.PRODUCT_CONTENT, Way.TOKEN): (1,)}
+    assert await ledger.unassigned() == waiting
     first = await ledger.assign(DEAL, most=3, at=NOW)
     second = await ledger.assign(DEAL, most=3, at=NOW)
     assert first is not None
@@ -205,7 +207,7 @@ async def test_assign__in_order_up_to_most__each_once(ledger: Ledger) -> None:
     await ledger.release(members[4:])
     assert await ledger.assign(DEAL, most=3, at=NOW) is not None
     assert await ledger.assign(AssetKind.PRODUCT_CONTENT, most=3, at=NOW) is not None
-    assert not await ledger.has_unassigned()
+    assert not await ledger.unassigned()
     await ledger.finish(first)
     assert first not in await ledger.open_batches()
 
