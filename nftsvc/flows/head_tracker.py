@@ -56,12 +56,20 @@ class HeadTracker:
             return await self._ask()
 
     async def moved(self, held: Held) -> None:
-        """Return once the chain holds the block more firmly, less firmly, or not any more."""
+        """Return once the chain holds the block more firmly, less firmly, or not any more.
+
+        Never before the heads are others than `held` says: endpoints that contradict each other
+        make nobody look more often than the chain moves.
+        """
         heads, number = held.heads, held.receipt.block_number
         self.waiting += 1
         try:
-            while heads.finality_of(number) is held.finality and await self._holds(held.receipt):
+            while True:
                 heads = await self._after(heads)
+                if heads.finality_of(number) is not held.finality:
+                    return
+                if not await self._holds(held.receipt):
+                    return
         finally:
             self.waiting -= 1
 
@@ -76,7 +84,11 @@ class HeadTracker:
                 await self.heads()
 
     async def _holds(self, receipt: Receipt) -> bool:
-        return await self._hash_of(receipt.block_number) == receipt.block_hash
+        if await self._hash_of(receipt.block_number) == receipt.block_hash:
+            return True
+        # The endpoint may have been wrong, or between two chains: it is asked anew next time.
+        self._hashes.pop(receipt.block_number, None)
+        return False
 
     async def _hash_of(self, number: BlockNumber) -> BlockHash | None:
         if number in self._hashes:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,7 +16,7 @@ from nftsvc.core.types import BlockHash, BlockNumber, TransactionHash
 from nftsvc.flows.head_tracker import POLL_SECONDS, HeadTracker, Held
 
 SAFE: Final = 2
-FINAL: Final = 4
+FINAL: Final = 6
 
 
 class Shown:
@@ -184,6 +185,43 @@ async def test_moved__several_blocks_between_two_looks__is_looked_up_again() -> 
     chain.grow()
     await time.pass_()
     await waiting
+
+
+async def test_moved__endpoint_contradicts_itself__is_looked_at_once_for_each_new_head() -> None:
+    chain = Shown(20)
+    tracker, time = _tracker(chain)
+    right = chain.held(behind=0)
+    receipt = replace(right.receipt, block_hash=BlockHash("0x" + "f0" * 32))
+    first = asyncio.create_task(tracker.moved(replace(right, receipt=receipt)))
+    await time.pass_()
+    assert not first.done(), "the heads are the same"
+    chain.grow()
+    await time.pass_()
+    await first
+    seen = Held(receipt, await tracker.heads())
+    again = asyncio.create_task(tracker.moved(seen))
+    await time.pass_()
+    assert not again.done()
+    chain.grow()
+    await time.pass_()
+    await again
+
+
+async def test_moved__a_hash_was_wrong_once__is_asked_for_anew() -> None:
+    chain = Shown(20)
+    tracker, time = _tracker(chain)
+    held, own = chain.held(behind=SAFE), chain.blocks[-1 - SAFE]
+    chain.grow()
+    chain.blocks[own.number] = replace(own, block_hash=BlockHash("0x" + "f0" * 32))
+    waiting = asyncio.create_task(tracker.moved(held))
+    await time.pass_()
+    await waiting
+    chain.blocks[own.number] = own
+    waiting = asyncio.create_task(tracker.moved(Held(held.receipt, await tracker.heads())))
+    chain.grow()
+    await time.pass_()
+    assert not waiting.done()
+    waiting.cancel()
 
 
 async def test_moved__chain_is_away__only_who_asked_is_told_and_the_next_one_asks() -> None:
