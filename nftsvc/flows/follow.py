@@ -9,6 +9,7 @@ from nftsvc.core.errors import (
     LeaseLost,
     LedgerUnavailable,
     NftsvcError,
+    RpcBehind,
 )
 from nftsvc.core.history import Block, Heads
 from nftsvc.core.types import BlockNumber
@@ -100,9 +101,11 @@ class Follower:
             if block is not None and block.block_hash == tip.block_hash:
                 break
             if finalized is not None and tip.number <= finalized:
+                if block is None:  # not to have a block says nothing of the chain
+                    raise RpcBehind(f"{self._chain.endpoint} lacks the final block {tip.number}")
                 raise ChainRewritten(
                     f"block {tip.number} was final as {tip.block_hash} and is now "
-                    f"{block.block_hash if block else 'gone'}"
+                    f"{block.block_hash}"
                 )
             tip = await self._ledger.followed_below(tip.number)
         if newest is not None and tip != newest:

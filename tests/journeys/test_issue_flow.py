@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,13 @@ from nftsvc.adapters.sql_ledger import SqlLedger
 from nftsvc.core.alarms import AlarmCode
 from nftsvc.core.assets import Issuance, IssuanceRequest, KeptDocument
 from nftsvc.core.cid import Cid
-from nftsvc.core.errors import ChainUnavailable, RpcBehind, TransactionRefused, WrongChain
+from nftsvc.core.errors import (
+    ChainRewritten,
+    ChainUnavailable,
+    RpcBehind,
+    TransactionRefused,
+    WrongChain,
+)
 from nftsvc.core.history import Block, Heads
 from nftsvc.core.issuance import IssuanceStatus as S
 from nftsvc.core.manifest import genesis_token_id
@@ -40,6 +47,7 @@ from nftsvc.core.types import (
     AssetId,
     AssetKind,
     BatchId,
+    BlockHash,
     BlockNumber,
     ChainId,
     Gas,
@@ -821,6 +829,40 @@ async def test_follower__range_refused_as_too_wide__takes_smaller_ones(world: Wo
     followed = await world.ledger.followed()
     assert followed is not None
     assert followed.number == 500
+
+
+async def test_follower__endpoint_lacks_a_final_block__waits_and_believes_another_hash(
+    world: World,
+) -> None:
+    world.chain.mine(20)
+    follower = Follower(
+        ledger=world.ledger, chain=world.chain, clock=world.clock, start=BlockNumber(1)
+    )
+    await follower.catch_up()
+    block = world.chain.block
+    # Final by now, and the newest that is followed.
+    world.chain.mine(10)
+
+    async def lacking(_: BlockNumber) -> Block | None:
+        return None
+
+    async def another(number: BlockNumber) -> Block | None:
+        found = await block(number)
+        return found and replace(found, block_hash=BlockHash("0x" + "f0" * 32))
+
+    await world.ledger.follow([], [], finalized=BlockNumber(26))
+    world.chain.block = lacking  # type: ignore[method-assign]
+    with pytest.raises(RpcBehind):
+        await follower.catch_up()
+    world.chain.block = block  # type: ignore[method-assign]
+    await follower.catch_up()
+    followed = await world.ledger.followed()
+    assert followed is not None
+    assert followed.number == 30
+    await world.ledger.follow([], [], finalized=BlockNumber(30))
+    world.chain.block = another  # type: ignore[method-assign]
+    with pytest.raises(ChainRewritten):
+        await follower.catch_up()
 
 
 def _set(chain: MemoryChain, fault: ChainFault | None) -> None:
