@@ -193,6 +193,20 @@ class World:
     async def carry(self, batch: BatchId) -> None:
         await self.flow().run(batch, _run)
 
+    async def carry_until_mined(self, batch: BatchId) -> None:
+        """Carry a batch until it is mined, and die before it is anything more."""
+        advance = self.ledger.advance
+
+        async def killed(issuances: Collection[IssuanceId], **move: Any) -> int:
+            if move["current"] is S.MINED:
+                raise asyncio.CancelledError
+            return await advance(issuances, **move)
+
+        self.ledger.advance = killed  # type: ignore[method-assign]
+        with pytest.raises(asyncio.CancelledError):
+            await self.carry(batch)
+        self.ledger.advance = advance  # type: ignore[method-assign]
+
     async def carry_with_keeper(self, *batches: BatchId) -> None:
         """Carry batches while ledger and chain are held against each other."""
         flow = self.flow()
@@ -676,17 +690,7 @@ async def test_batch__reorganised_away_while_nobody_carried_it__is_no_node_that_
     world.chain.mine(10)
     ids = await world.accept(1)
     batch = await world.assign()
-    advance = world.ledger.advance
-
-    async def killed(issuances: Collection[IssuanceId], **move: Any) -> int:
-        if move["current"] is S.MINED:
-            raise asyncio.CancelledError
-        return await advance(issuances, **move)
-
-    world.ledger.advance = killed  # type: ignore[method-assign]
-    with pytest.raises(asyncio.CancelledError):
-        await world.carry(batch)
-    world.ledger.advance = advance  # type: ignore[method-assign]
+    await world.carry_until_mined(batch)
     assert [each.status for each in await world.see(ids)] == [S.MINED]
     world.chain.reorg(4, keep_transactions=False)
     assert await world.tokens() == []
@@ -708,17 +712,7 @@ async def test_batch__in_another_final_block_when_it_is_looked_at_again__is_fina
     world.chain.mine(10)
     ids = await world.accept(1)
     batch = await world.assign()
-    advance = world.ledger.advance
-
-    async def killed(issuances: Collection[IssuanceId], **move: Any) -> int:
-        if move["current"] is S.MINED:
-            raise asyncio.CancelledError
-        return await advance(issuances, **move)
-
-    world.ledger.advance = killed  # type: ignore[method-assign]
-    with pytest.raises(asyncio.CancelledError):
-        await world.carry(batch)
-    world.ledger.advance = advance  # type: ignore[method-assign]
+    await world.carry_until_mined(batch)
     world.chain.reorg(4)
     world.chain.mine(20)
     await world.carry(batch)
